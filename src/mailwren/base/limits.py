@@ -1,0 +1,91 @@
+"""Every limit of size, count, depth and time, each with its reason. Other modules take limits only from here.
+
+Sizes are octets, times seconds. What an operator may want to change stands in the configuration, whose defaults
+are taken from here.
+"""
+
+from typing import Final
+
+# --- the wire -----------------------------------------------------------------------------------------------
+LINE_BEFORE_LOGIN: Final = 8 * 1024
+"""A command line of an unknown client: more than any LOGIN or SASL exchange needs (RFC 7162 §4 asks for 8192)."""
+LINE: Final = 1024 * 1024
+"""A command line after login: many clients do not split UID sets, so far more than the usual 64 KiB is taken."""
+LITERAL_BEFORE_LOGIN: Final = 4 * 1024
+"""A literal of an unknown client: user names and passwords."""
+LITERAL_IN_MEMORY: Final = 64 * 1024
+"""Literals above this stream to a spool file and are only accepted where a message is expected."""
+LITERAL_NON_SYNCHRONIZING_MINUS: Final = 4096
+"""What LITERAL- lets a client send without waiting (RFC 7888 §5)."""
+LITERALS_PER_COMMAND: Final = 1000
+"""Literals in one command; MULTIAPPEND of a folder is the largest honest use."""
+COMMAND_IN_MEMORY: Final = 4 * 1024 * 1024
+"""Lines and small literals of one command together."""
+NESTING: Final = 50
+"""Depth of parentheses, NOT and OR in one command; recursion stays far from the interpreter's limit."""
+SEARCH_KEYS: Final = 10_000
+"""Search keys in one command."""
+MAILBOX_NAME: Final = 1000
+"""Octets of UTF-8 in a mailbox's full name."""
+MAILBOX_DEPTH: Final = 50
+"""Levels in a mailbox's name."""
+KEYWORD: Final = 255
+"""Octets in one keyword."""
+KEYWORDS_PER_MESSAGE: Final = 500
+"""Keywords on one message: far beyond use, and keeps one answer line bounded."""
+COMMANDS_QUEUED: Final = 200
+"""Commands read ahead of the one that runs; reading pauses beyond it, so a client cannot grow our memory."""
+BAD_COMMANDS_BEFORE_LOGIN: Final = 20
+"""Wrong commands before login until the connection is closed: HTTP and SMTP speakers, probes."""
+OUTPUT_CHUNK: Final = 64 * 1024
+"""Output is handed to the transport in pieces of about this size, then waits for the client to read."""
+OUTPUT_HIGH_WATER: Final = 256 * 1024
+"""Unsent output above which a command pauses."""
+SLICE_SECONDS: Final = 0.004
+"""How long one command may hold the event loop before it lets others run."""
+
+# --- messages -----------------------------------------------------------------------------------------------
+MESSAGE: Final = 100 * 1024 * 1024
+"""The default for the largest message taken in."""
+HEADER_PARSED: Final = 1024 * 1024
+"""Octets of one header block that are parsed; the rest is kept but not looked into."""
+HEADER_FIELDS: Final = 10_000
+"""Header fields of one block that are parsed."""
+MIME_DEPTH: Final = 100
+"""Nesting of multiparts and message/rfc822; deeper parts are treated as plain text leaves."""
+MIME_PARTS: Final = 10_000
+"""Parts of one message; the rest belongs to the last one."""
+ADDRESSES: Final = 10_000
+"""Addresses of one header field that are listed in ENVELOPE."""
+
+# --- store --------------------------------------------------------------------------------------------------
+BLOB_IN_DATABASE: Final = 64 * 1024
+"""Messages up to this size (before compression) live in the account's database, larger ones in files."""
+MAILBOXES_PER_ACCOUNT: Final = 20_000
+"""Mailboxes in one account."""
+RESTORABLE_SECONDS: Final = 30 * 24 * 3600
+"""How long an expunged message can be brought back."""
+
+# --- connections --------------------------------------------------------------------------------------------
+CONNECTIONS: Final = 20_000
+"""Connections of one worker; beyond it a new one is refused with BYE."""
+CONNECTIONS_PER_USER_AND_ADDRESS: Final = 100
+"""Clients that open a connection per folder on several devices stay far below; only the new one is refused."""
+CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN: Final = 100
+"""Connections of one address that have not logged in."""
+LOGIN_SECONDS: Final = 60.0
+"""Time from connecting to being logged in."""
+IDLE_SECONDS: Final = 35 * 60.0
+"""Silence after which a session ends, never before 32 minutes: clients send NOOP every 30. IDLE never times out."""
+WRITE_SECONDS: Final = 5 * 60.0
+"""How long a client may refuse to read the answer it asked for."""
+LOGIN_FAILURE_DELAY: Final = 1.0
+"""Delay after the first failed login; doubles with each further one from the same address or for the same user."""
+LOGIN_FAILURE_DELAY_MAX: Final = 15.0
+"""The longest delay, below the patience of ordinary clients."""
+LOGIN_FAILURE_MEMORY: Final = 10_000
+"""Addresses and users whose failures are remembered; the oldest are forgotten first."""
+SHUTDOWN_SECONDS: Final = 10.0
+"""How long running commands may finish after SIGTERM."""
+HEARTBEAT_SECONDS: Final = 10.0
+"""An idle session looks at its mailbox at least this often, in case a hint was lost."""

@@ -1,0 +1,120 @@
+"""The store's interface: what the server, the delivery and the tools may ask of it. No SQL, no protocol words.
+
+One awaited call is one transaction. Everything here is called on the event loop; an implementation decides what
+leaves it. ``tests/contract`` holds for every implementation.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq
+from mailwren.message.api import Part
+from mailwren.store.mailbox_state import MailboxState
+from mailwren.store.operations import Operation, Outcome
+from mailwren.store.values import Changes, ContentFacts, ContentWire, FlagSet, Mailbox, Usage
+
+
+class Account(Protocol):
+    """One account's mail, open in this process and shared by all its sessions."""
+
+    @property
+    def id(self) -> str:
+        """The account's stable key."""
+        ...
+
+    async def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Carry out operations as one transaction and answer once it is as durable as the contract says.
+
+        Adding, copying, moving and expunging mail and changing mailboxes are synced to disk before this returns;
+        flag changes survive a kill of the process at once and reach the disk within a second (always synced with
+        durability "strict").
+
+        Raises:
+            StoreError: the transaction did not happen; see the operation's own list.
+        """
+        ...
+
+    async def mailboxes(self) -> dict[str, Mailbox]:
+        """All mailboxes by name, in the order of names."""
+        ...
+
+    async def mailbox(self, name: str) -> Mailbox:
+        """One mailbox as it is now. Raises NoSuchMailbox."""
+        ...
+
+    async def subscriptions(self) -> frozenset[str]:
+        """The names subscribed to, existing or not."""
+        ...
+
+    async def open_mailbox(self, mailbox: MailboxId) -> MailboxState:
+        """The shared in-memory state of a mailbox, brought up to date with every committed change.
+
+        The same object for all callers in this process; cheap when nothing changed. Raises NoSuchMailbox.
+        """
+        ...
+
+    async def changes_since(self, mailbox: MailboxId, modseq: ModSeq) -> Changes:
+        """What changed after ``modseq``: one indexed query. Raises NoSuchMailbox."""
+        ...
+
+    def flag_set(self, flags: FlagSetId) -> FlagSet:
+        """The flags behind an id that a :class:`MailboxState` holds."""
+        ...
+
+    async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
+        """Sizes, dates and object ids, in the order asked."""
+        ...
+
+    async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:
+        """Ready ENVELOPE, BODY and BODYSTRUCTURE, in the order asked."""
+        ...
+
+    async def structure(self, content: ContentId) -> Part:
+        """The part tree with offsets into the octets."""
+        ...
+
+    async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
+        """The top header blocks with their blank line, in the order asked."""
+        ...
+
+    async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
+        """Octets of a message from ``start`` on; never more than are there. Reads only what is needed.
+
+        Large messages are to be read in pieces (see ``limits.OUTPUT_CHUNK``), which is cheap.
+        """
+        ...
+
+    async def usage(self) -> Usage:
+        """What the account holds and may hold."""
+        ...
+
+    def watch(self, callback: Callable[[MailboxId], None]) -> Callable[[], None]:
+        """Be called on the event loop, soon after any process changed a mailbox (``ALL_MAILBOXES``: the list).
+
+        Only a hint: calls can be lost or come twice. Returns the function that ends it.
+        """
+        ...
+
+
+class MailStore(Protocol):
+    """All accounts of one data folder."""
+
+    async def account(self, account_id: str) -> Account:
+        """Open an account (created empty with INBOX when it is not there yet); shared and counted.
+
+        Raises:
+            AccountDamaged: it cannot be used; the log says why.
+        """
+        ...
+
+    async def release(self, account: Account) -> None:
+        """Give back what :meth:`account` returned; the last one lets it be closed after a while."""
+        ...
+
+    async def remove(self, account_id: str) -> None:
+        """Delete an account's mail for good. It must not be in use in this process."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way, sync and close everything."""
+        ...

@@ -1,0 +1,42 @@
+"""Hints between processes: "this mailbox of this account is at this mod-sequence now".
+
+A lost hint costs latency, never correctness: every session looks again at its next command and at a slow
+heartbeat. Inside one process the store tells its own watchers; a bus only reaches the others.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mailwren.base.ids import MailboxId
+
+HintCallback = Callable[[str, MailboxId], None]
+"""Called on the event loop with the account's id and the mailbox (or ``ALL_MAILBOXES``)."""
+
+
+class Bus(Protocol):
+    """Carries hints to the other processes that serve the same data folder."""
+
+    def publish(self, account_id: str, mailbox: MailboxId) -> None:
+        """Tell the other processes; never blocks, never raises."""
+        ...
+
+    def listen(self, callback: HintCallback) -> None:
+        """Call back for every hint of another process, from now on."""
+        ...
+
+    def close(self) -> None:
+        """Stop listening and let go of what the bus holds."""
+        ...
+
+
+class NoBus:
+    """For a single process: there is nobody else to tell."""
+
+    def publish(self, account_id: str, mailbox: MailboxId) -> None:
+        """Nobody to tell."""
+
+    def listen(self, callback: HintCallback) -> None:
+        """Nobody will call."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,124 @@
+"""A mailbox's messages as compact arrays in memory, shared by all sessions of a process.
+
+Rules for whoever edits this file:
+
+1. ``uids`` is *replaced*, never changed in place, when messages go away: a session that has not been told yet keeps
+   the old array and so its message numbers. New messages are appended in place: a session knows how many it has.
+2. ``flags``, ``modseqs`` and ``contents`` run in step with the current ``uids``.
+3. Everything happens on the event loop; no locks.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+
+from mailwren.base.ids import ContentId, FlagSetId, ModSeq, Uid
+from mailwren.base.ranges import RangeSet
+from mailwren.store.values import Mailbox
+
+MessageRow = tuple[int, int, int, int]
+"""UID, content, flag set, mod-sequence."""
+
+
+class MailboxState:
+    """Messages of one mailbox, ascending by UID, as of mod-sequence ``modseq``.
+
+    Attributes:
+        mailbox: the mailbox's row as of the last refresh.
+        uids: UIDs, ascending (unsigned 32 bit).
+        flags: flag set ids (unsigned 32 bit).
+        modseqs: mod-sequences (unsigned 64 bit).
+        contents: content ids (unsigned 64 bit).
+        modseq: up to where the arrays are complete.
+        deleted: the mailbox was deleted; the arrays are what was last known.
+    """
+
+    __slots__ = ("__weakref__", "contents", "deleted", "flags", "mailbox", "modseq", "modseqs", "uids")
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+        self.uids = array("I")
+        self.flags = array("I")
+        self.modseqs = array("Q")
+        self.contents = array("Q")
+        self.modseq = ModSeq(0)
+        self.deleted = False
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def extend(self, rows: Iterable[MessageRow]) -> None:
+        """Add messages whose UIDs ascend and lie above every UID here."""
+        for uid, content, flags, modseq in rows:
+            self.uids.append(uid)
+            self.contents.append(content)
+            self.flags.append(flags)
+            self.modseqs.append(modseq)
+
+    def update(self, changed: Sequence[MessageRow], expunged: RangeSet, mailbox: Mailbox, modseq: ModSeq) -> None:
+        """Take in what ``changes_since`` told: rows new or changed (ascending by UID), and UIDs gone."""
+        if expunged:
+            self._remove(expunged)
+        largest = self.uids[-1] if self.uids else 0
+        split = bisect_left(changed, (largest + 1, 0, 0, 0))
+        for uid, _content, flags, row_modseq in changed[:split]:
+            index = self.index(Uid(uid))
+            if index is not None:
+                self.flags[index] = flags
+                self.modseqs[index] = row_modseq
+        self.extend(changed[split:])
+        self.mailbox = mailbox
+        self.modseq = modseq
+
+    def _remove(self, expunged: RangeSet) -> None:
+        spans = list(self.spans(expunged))
+        if not spans:
+            return
+        kept: list[tuple[int, int]] = []
+        last = 0
+        for start, stop in spans:
+            kept.append((last, start))
+            last = stop
+        kept.append((last, len(self.uids)))
+        self.uids = _joined(self.uids, kept)
+        self.flags = _joined(self.flags, kept)
+        self.modseqs = _joined(self.modseqs, kept)
+        self.contents = _joined(self.contents, kept)
+
+    def index(self, uid: Uid) -> int | None:
+        """The position of a UID from 0, or ``None`` when it is not (or no longer) here."""
+        index = bisect_left(self.uids, uid)
+        return index if index < len(self.uids) and self.uids[index] == uid else None
+
+    def spans(self, uids: RangeSet) -> Iterator[tuple[int, int]]:
+        """Positions of the messages in ``uids`` as half-open spans, ascending."""
+        return uid_spans(self.uids, uids)
+
+    def flag_set_ids(self) -> set[int]:
+        """The distinct flag sets in use."""
+        return set(self.flags)
+
+    def content_of(self, index: int) -> ContentId:
+        """The content at a position."""
+        return ContentId(self.contents[index])
+
+    def flags_of(self, index: int) -> FlagSetId:
+        """The flag set at a position."""
+        return FlagSetId(self.flags[index])
+
+
+def uid_spans(uids: "array[int]", wanted: RangeSet, length: int | None = None) -> Iterator[tuple[int, int]]:
+    """Positions in the first ``length`` of ``uids`` of those that are ``wanted``, as half-open spans, ascending."""
+    end = len(uids) if length is None else length
+    for low, high in wanted.ranges():
+        start = bisect_left(uids, low, 0, end)
+        stop = bisect_left(uids, high + 1, start, end)
+        if start < stop:
+            yield start, stop
+
+
+def _joined(values: "array[int]", kept: list[tuple[int, int]]) -> "array[int]":
+    result = array(values.typecode)
+    for start, stop in kept:
+        result += values[start:stop]
+    return result

@@ -1,0 +1,231 @@
+"""Changes to an account as values. A list of them is one transaction: all of it happens or nothing.
+
+Every operation has its outcome, which tells what really happened. Each operation takes the next mod-sequence of
+the account; all messages that it changes share it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+from mailwren.base.ids import MailboxId, ModSeq, Uid, UidValidity
+from mailwren.base.ranges import RangeSet
+from mailwren.store.octets import MessageSource
+from mailwren.store.values import Mailbox
+
+
+class FlagMode(Enum):
+    """How :class:`SetFlags` changes flags."""
+
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add one message. Outcome: :class:`Appended`.
+
+    Args:
+        mailbox: the mailbox's key.
+        message: its octets, kept exactly as they are.
+        flags: any order and case of system flags; never ``\\Recent``.
+        internal_date: aware; the time zone is kept. ``None`` is now, UTC.
+        import_key: when not empty, a message appended before with the same key in this mailbox makes this a
+            no-operation whose outcome says ``duplicate`` (also after it was expunged or moved away).
+    """
+
+    mailbox: MailboxId
+    message: MessageSource
+    flags: tuple[str, ...] = ()
+    internal_date: datetime | None = None
+    import_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Outcome of :class:`Append`. For a duplicate ``uid`` is 0."""
+
+    uid: Uid
+    uid_validity: UidValidity
+    modseq: ModSeq
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetFlags:
+    """Change flags of messages. UIDs that do not exist are passed over. Outcome: :class:`FlagsSet`.
+
+    Messages whose flags already are what is asked for keep their mod-sequence. Messages whose mod-sequence is above
+    ``unchanged_since`` are left alone and reported as ``refused`` (RFC 7162 §3.1.3).
+    """
+
+    mailbox: MailboxId
+    uids: RangeSet
+    mode: FlagMode
+    flags: tuple[str, ...]
+    unchanged_since: ModSeq | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsSet:
+    """Outcome of :class:`SetFlags`; ``modseq`` is that of the change, or the mailbox's where nothing changed."""
+
+    changed: RangeSet
+    refused: RangeSet
+    modseq: ModSeq
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Copy messages to the end of another (or the same) mailbox. Outcome: :class:`Copied`.
+
+    Flags, keywords and internal date are kept. UIDs that do not exist are passed over.
+    """
+
+    source: MailboxId
+    uids: RangeSet
+    target: MailboxId
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move messages: a copy, and the originals are gone in the same transaction. Outcome: :class:`Copied`."""
+
+    source: MailboxId
+    uids: RangeSet
+    target: MailboxId
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Outcome of :class:`Copy` and :class:`Move`: ``source_uids`` ascend, ``target_uids`` in the same order."""
+
+    source_uids: RangeSet
+    target_uids: RangeSet
+    uid_validity: UidValidity
+    modseq: ModSeq
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge:
+    """Remove messages. With ``only_deleted`` only those flagged ``\\Deleted``. Outcome: :class:`Expunged`.
+
+    ``uids`` of ``None`` means every message. What is removed stays restorable for a time.
+    """
+
+    mailbox: MailboxId
+    uids: RangeSet | None = None
+    only_deleted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    """Outcome of :class:`Expunge`."""
+
+    uids: RangeSet
+    modseq: ModSeq
+
+
+@dataclass(frozen=True, slots=True)
+class CreateMailbox:
+    """Create a mailbox, and the missing names above it as mailboxes too. Outcome: :class:`MailboxChanged`.
+
+    A name that stood before (deleted since) gets a larger UIDVALIDITY than any it had. With ``exist_ok`` an existing
+    mailbox is the outcome.
+
+    Raises:
+        MailboxExists, InvalidName, LimitReached, CannotChange (a special use that another mailbox has).
+    """
+
+    name: str
+    special_use: tuple[str, ...] = ()
+    exist_ok: bool = False
+    subscribe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMailbox:
+    """Delete a mailbox and its messages (restorable for a time). Outcome: :class:`MailboxChanged`.
+
+    Children stay; the name stays as a ``\\Noselect`` one as long as it has children: then it is not among the
+    mailboxes but implied by their names (RFC 9051 §6.3.5).
+
+    Raises:
+        NoSuchMailbox; CannotChange: INBOX; MailboxHasChildren: the name is only implied by its children.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameMailbox:
+    """Rename a mailbox with its children; renaming INBOX moves its messages into a new mailbox and leaves INBOX
+    empty, its children where they are (RFC 9051 §6.3.6). Outcome: :class:`MailboxChanged`. Missing names above the
+    new one are created. Subscriptions do not follow.
+
+    Raises:
+        NoSuchMailbox, MailboxExists, InvalidName, CannotChange (below itself), LimitReached.
+    """
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxChanged:
+    """Outcome of the mailbox operations: the mailbox as it is now (for a deleted one: as it was)."""
+
+    mailbox: Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class SetSubscription:
+    """Subscribe to a name, or no longer; the mailbox need not exist. Outcome: :class:`Done`."""
+
+    name: str
+    subscribed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRecent:
+    """Take every message that no read-write session was told of yet. Outcome: :class:`RecentClaimed`. Not synced."""
+
+    mailbox: MailboxId
+
+
+@dataclass(frozen=True, slots=True)
+class RecentClaimed:
+    """Outcome of :class:`ClaimRecent`: messages from ``first`` on (up to UIDNEXT then) are this session's."""
+
+    first: Uid
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuota:
+    """Limit the account: octets and messages, ``None`` for no limit. Outcome: :class:`Done`."""
+
+    octets: int | None
+    messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Outcome of operations that have nothing to tell."""
+
+
+Operation: TypeAlias = (
+    Append
+    | SetFlags
+    | Copy
+    | Move
+    | Expunge
+    | CreateMailbox
+    | DeleteMailbox
+    | RenameMailbox
+    | SetSubscription
+    | ClaimRecent
+    | SetQuota
+)
+Outcome: TypeAlias = Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | Done

@@ -1,0 +1,99 @@
+"""What the store tells about mailboxes, flags and messages: plain values."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mailwren.base.ids import FlagSetId, MailboxId, ModSeq, Uid, UidValidity
+from mailwren.base.ranges import RangeSet
+
+SEPARATOR = "/"
+"""Between the levels of a mailbox's name."""
+INBOX = "INBOX"
+"""The one mailbox that every account has."""
+ALL_MAILBOXES = MailboxId(0)
+"""In hints: the set of mailboxes or subscriptions changed, not one mailbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox with its counters, which are kept in the same transaction as the change they count."""
+
+    id: MailboxId
+    name: str
+    object_id: str
+    """MAILBOXID: stable over renaming (RFC 8474 §4)."""
+    uid_validity: UidValidity
+    uid_next: Uid
+    highest_modseq: ModSeq
+    """At least 1, also when empty."""
+    first_recent: Uid
+    """Messages from this UID on were not yet shown to any read-write session."""
+    special_use: tuple[str, ...]
+    """Such as ``\\Sent``."""
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+    """Octets of all messages together."""
+    deleted_size: int
+    """Octets of those flagged ``\\Deleted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlagSet:
+    """A distinct combination of flags."""
+
+    id: FlagSetId
+    names: frozenset[str]
+    text: bytes
+    """The names in a fixed order with a blank between each: ready for the wire."""
+    seen: bool
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened in a mailbox after a mod-sequence."""
+
+    modseq: ModSeq
+    """Where the mailbox stands now: ask from here the next time."""
+    changed: RangeSet
+    """UIDs present now that were added or whose flags changed."""
+    expunged: RangeSet
+    """UIDs that went away (possibly some that also came in the meantime)."""
+
+
+class ContentFacts(NamedTuple):
+    """The narrow facts of a message's immutable part."""
+
+    size: int
+    internal_date: int
+    """Seconds since the epoch, UTC."""
+    internal_zone: int
+    """Minutes east of UTC that the date was given in."""
+    sent_date: int | None
+    """Days since 1970-01-01 of the Date header in its own zone."""
+    sent_time: int | None
+    """Seconds since the epoch of the Date header."""
+    email_id: str
+    """EMAILID: the same for copies and for equal octets (RFC 8474 §5.1)."""
+    thread_id: str
+    """THREADID (RFC 8474 §5.2)."""
+
+
+class ContentWire(NamedTuple):
+    """The ready wire bytes of a message's immutable part."""
+
+    envelope: bytes
+    body: bytes
+    body_structure: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account holds and may hold; ``None`` is no limit."""
+
+    octets: int
+    messages: int
+    octets_limit: int | None
+    messages_limit: int | None

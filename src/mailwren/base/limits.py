@@ -89,3 +89,35 @@ SHUTDOWN_SECONDS: Final = 10.0
 """How long running commands may finish after SIGTERM."""
 HEARTBEAT_SECONDS: Final = 10.0
 """An idle session looks at its mailbox at least this often, in case a hint was lost."""
+
+# --- users and passwords ------------------------------------------------------------------------------------
+USER_NAME: Final = 255
+"""Octets of UTF-8 in a user name; every implementation has to accept that many (RFC 4616 §2)."""
+USER_ALIASES: Final = 1000
+"""Other names of one user."""
+USERS_CACHED: Final = 10_000
+"""Users kept in memory by the names they came with; one costs about half a kilobyte."""
+PASSWORD: Final = 1024
+"""Octets of UTF-8 in a password: at least 255 have to be accepted (RFC 4616 §2), long passphrases fit."""
+PASSWORD_CHECKS_AT_ONCE: Final = 4
+"""Password hashes computed at the same time in one process: each takes a core and tens of megabytes."""
+PASSWORD_CHECKS_WAITING: Final = 1000
+"""Password checks waiting for their turn; at 20 ms each the last one still answers within LOGIN_SECONDS."""
+LOGIN_CACHE: Final = 10_000
+"""Successful logins remembered, so that a client's next connection costs no password hash."""
+LOGIN_CACHE_SECONDS: Final = 3600.0
+"""How long a successful login is remembered; a changed password or a disabled user is noticed at once anyway."""
+LOGIN_FAILURE_FORGOTTEN_SECONDS: Final = 15 * 60.0
+"""Failed logins count until there was none for this long."""
+
+# --- hints between processes --------------------------------------------------------------------------------
+BUS_DATAGRAM: Final = 8 * 1024
+"""Octets of hints in one datagram: fits every system's default socket buffer many times."""
+BUS_PENDING: Final = 10_000
+"""Hints kept for a process that is too busy to take them; beyond it the newest are lost, which costs latency only."""
+BUS_RETRY_SECONDS: Final = 0.005
+"""Pause until hints are offered again to a process whose socket was full."""
+
+# --- logs ---------------------------------------------------------------------------------------------------
+LOG_VALUE: Final = 1000
+"""Characters of one value in a log line; clients choose some of them."""

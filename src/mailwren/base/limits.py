@@ -21,6 +21,14 @@ LITERALS_PER_COMMAND: Final = 1000
 """Literals in one command; MULTIAPPEND of a folder is the largest honest use."""
 COMMAND_IN_MEMORY: Final = 4 * 1024 * 1024
 """Lines and small literals of one command together."""
+COMMAND_BEFORE_LOGIN: Final = 32 * 1024
+"""Lines and literals of one command of an unknown client: several LOGIN literals, far from the 4 MiB that follow."""
+COMMAND_SPOOLED: Final = 2 * 1024 * 1024 * 1024
+"""Octets of one command's spooled literals: a large MULTIAPPEND, yet one client cannot fill the disk by one command."""
+SECTION_DEPTH: Final = 200
+"""Part numbers in one FETCH section: twice ``MIME_DEPTH``, so every part that exists can be named."""
+IDENTIFICATION_FIELDS: Final = 100
+"""Field and value pairs of ID; RFC 2971 §3.3 allows 30, some clients send a few more."""
 NESTING: Final = 50
 """Depth of parentheses, NOT and OR in one command; recursion stays far from the interpreter's limit."""
 SEARCH_KEYS: Final = 10_000
@@ -66,6 +74,14 @@ MAILBOXES_PER_ACCOUNT: Final = 20_000
 RESTORABLE_SECONDS: Final = 30 * 24 * 3600
 """How long an expunged message can be brought back."""
 
+# --- search -------------------------------------------------------------------------------------------------
+QUERY_DEPTH: Final = 4 * NESTING
+"""Levels of a query's tree: one level of a command becomes a few; recursion stays far from the interpreter's limit."""
+FACT_ROWS_CACHED: Final = 2_000_000
+"""Messages whose size and dates are kept in memory for searching, 24 octets each."""
+FACTS_READ_AT_ONCE: Final = 1000
+"""Messages whose facts are asked for in one call: a millisecond or two of the store's time."""
+
 # --- connections --------------------------------------------------------------------------------------------
 CONNECTIONS: Final = 20_000
 """Connections of one worker; beyond it a new one is refused with BYE."""
@@ -87,6 +103,12 @@ LOGIN_FAILURE_MEMORY: Final = 10_000
 """Addresses and users whose failures are remembered; the oldest are forgotten first."""
 SHUTDOWN_SECONDS: Final = 10.0
 """How long running commands may finish after SIGTERM."""
+IDLE_SECONDS_MIN: Final = 32 * 60.0
+"""The least that may be configured for IDLE_SECONDS: above the 30 minutes after which clients say something."""
+LISTENERS: Final = 100
+"""Addresses that one server listens on."""
+WORKERS: Final = 256
+"""Server processes: more than any machine has cores to use."""
 HEARTBEAT_SECONDS: Final = 10.0
 """An idle session looks at its mailbox at least this often, in case a hint was lost."""
 
@@ -121,3 +143,23 @@ BUS_RETRY_SECONDS: Final = 0.005
 # --- logs ---------------------------------------------------------------------------------------------------
 LOG_VALUE: Final = 1000
 """Characters of one value in a log line; clients choose some of them."""
+
+# --- mail in ------------------------------------------------------------------------------------------------
+LMTP_LINE: Final = 8 * 1024
+"""A command line of LMTP: a path, the longest parameters of all extensions, and room (RFC 5321 §4.5.3.1.4)."""
+ADDRESS: Final = 900
+"""Octets of one envelope address: far above RFC 5321 §4.5.3.1's 320, and a trace line with it stays below 998."""
+LMTP_RECIPIENTS: Final = 1000
+"""Recipients of one message, ten times what RFC 5321 §4.5.3.1.8 asks for; more are to come in another message."""
+LMTP_CONNECTIONS: Final = 1000
+"""LMTP connections of one worker: an MTA keeps tens of them; beyond it a new one is told to come later."""
+LMTP_IDLE_SECONDS: Final = 10 * 60.0
+"""Silence after which an LMTP connection is closed, at least five minutes (RFC 5321 §4.5.3.2.7)."""
+LMTP_BAD_COMMANDS: Final = 20
+"""Wrong commands until an LMTP connection is closed: speakers of other protocols, message text taken as commands."""
+LMTP_READ_AHEAD: Final = 256 * 1024
+"""Octets received while a message is being stored; reading pauses beyond it."""
+LMTP_COMMANDS_AT_ONCE: Final = 100
+"""Commands answered before other connections have their turn."""
+DELIVERIES_AT_ONCE: Final = 16
+"""Accounts that one message is delivered to at the same time: bounds copies of a large message on the disk."""

@@ -1,0 +1,1 @@
+"""The configuration: every setting in one frozen value, where each came from, and everything wrong with it at once."""

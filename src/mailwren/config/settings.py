@@ -1,0 +1,320 @@
+"""Every setting: its name, its key in the file, what it takes, its default and what it is for, in one place each.
+
+Reading, checking, showing, the example file and the reference page are all made from these rows.
+"""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from mailwren import __version__
+from mailwren.base import limits
+from mailwren.config.kinds import Choice, Duration, FilePath, Flag, Kind, OrNone, Size, Text, WholeNumber
+from mailwren.config.listeners import Listeners
+from mailwren.config.lists import DefaultMailboxes, IdFields, Words, WordsForNames
+from mailwren.config.values import (
+    AUTOMATIC_LISTENERS,
+    DEFAULT_MAILBOXES,
+    DefaultMailbox,
+    Durability,
+    Listener,
+    ListenProtocol,
+    LogFormat,
+    LogLevel,
+    OverQuota,
+)
+
+__all__ = [
+    "SECTIONS",
+    "SETTINGS",
+    "VERSION",
+    "Config",
+    "DefaultMailbox",
+    "Durability",
+    "ListenProtocol",
+    "Listener",
+    "LogFormat",
+    "LogLevel",
+    "OverQuota",
+    "Setting",
+]
+
+VERSION: Final = 1
+"""The version of the file's format that this program reads."""
+
+_DOMAIN: Final = r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+_CAPABILITY: Final = r"[a-z0-9=+_.:/-]{1,60}"
+_CAPABILITIES: Final = Words('names as in CAPABILITY, such as ["NOTIFY"]', _CAPABILITY, upper=True)
+_COUNT: Final = WholeNumber(1, 1_000_000)
+_DAY: Final = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known of one setting besides its value.
+
+    Args:
+        key: its place in the file, dotted.
+        kind: what it takes.
+        purpose: what it does, for the example file and the reference page.
+        name: the field of :class:`Config`.
+    """
+
+    key: str
+    kind: Kind[Any]
+    purpose: str
+    name: str = ""
+    default: Any = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "MAILWREN_" + self.key.upper().replace(".", "_")
+
+
+def _row(key: str, kind: Kind[Any], purpose: str) -> dict[str, Setting]:
+    """What makes a field of :class:`Config` a setting."""
+    return {"setting": Setting(key, kind, purpose)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings of one server, read-only. The fields after ``default_mailboxes`` tell where it came from."""
+
+    data: Path = field(
+        default_factory=lambda: Path("mailwren-data"),
+        metadata=_row(
+            "data",
+            FilePath("the path of a folder"),
+            "The folder that holds everything: accounts, mail, the self-signed certificate.",
+        ),
+    )
+    server_name: str = field(
+        default_factory=lambda: socket.gethostname() or "localhost",
+        metadata=_row(
+            "server_name",
+            Text("a host name", rf"(?i:{_DOMAIN})"),
+            "The name that the server gives itself in greetings and in its self-signed certificate.",
+        ),
+    )
+    workers: int = field(
+        default=1,
+        metadata=_row(
+            "workers",
+            WholeNumber(1, limits.WORKERS),
+            "Server processes that share the work; one serves thousands of phones, more use more cores.",
+        ),
+    )
+    listeners: tuple[Listener, ...] = field(
+        default=AUTOMATIC_LISTENERS,
+        metadata=_row(
+            "listen",
+            Listeners(),
+            "Where connections are taken. Automatic: IMAP on 143 and IMAPS on 993 of all addresses, "
+            "or on 1143 and 1993 where the former are not permitted.",
+        ),
+    )
+    tls_certificate: Path | None = field(
+        default=None,
+        metadata=_row(
+            "tls.certificate",
+            OrNone(FilePath("the path of a PEM file")),
+            "The certificate with its chain (PEM); none: a self-signed one in the data folder. SIGHUP reads it again.",
+        ),
+    )
+    tls_key: Path | None = field(
+        default=None,
+        metadata=_row("tls.key", OrNone(FilePath("the path of a PEM file")), "The certificate's private key (PEM)."),
+    )
+    allow_plaintext_login: bool = field(
+        default=False,
+        metadata=_row(
+            "login.allow_plaintext",
+            Flag(),
+            "Take passwords on connections without TLS: for tests, and for connections that are protected otherwise.",
+        ),
+    )
+    login_timeout: float = field(
+        default=limits.LOGIN_SECONDS,
+        metadata=_row("login.timeout", Duration(5, _DAY), "The time from connecting to being logged in."),
+    )
+    connections: int = field(
+        default=limits.CONNECTIONS,
+        metadata=_row("connections.per_worker", _COUNT, "Connections of one worker; a further one is refused."),
+    )
+    connections_per_user_and_address: int = field(
+        default=limits.CONNECTIONS_PER_USER_AND_ADDRESS,
+        metadata=_row(
+            "connections.per_user_and_address",
+            _COUNT,
+            "Connections of one user from one address; only the new one is refused.",
+        ),
+    )
+    connections_per_address_before_login: int = field(
+        default=limits.CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN,
+        metadata=_row(
+            "connections.per_address_before_login", _COUNT, "Connections from one address that have not logged in yet."
+        ),
+    )
+    idle_timeout: float = field(
+        default=limits.IDLE_SECONDS,
+        metadata=_row(
+            "connections.idle_timeout",
+            Duration(limits.IDLE_SECONDS_MIN, 7 * _DAY),
+            "Silence after which a session ends. IDLE never ends by itself.",
+        ),
+    )
+    write_timeout: float = field(
+        default=limits.WRITE_SECONDS,
+        metadata=_row(
+            "connections.write_timeout", Duration(10, _DAY), "How long a client may refuse to read what it asked for."
+        ),
+    )
+    shutdown_timeout: float = field(
+        default=limits.SHUTDOWN_SECONDS,
+        metadata=_row(
+            "connections.shutdown_timeout",
+            Duration(0, 600),
+            "How long running commands may finish when the server is stopped.",
+        ),
+    )
+    durability: Durability = field(
+        default=Durability.NORMAL,
+        metadata=_row(
+            "store.durability",
+            Choice(Durability),
+            'What is on disk before an OK: "normal" is all mail, and flags within a second; "strict" is flags as well.',
+        ),
+    )
+    message_size_limit: int = field(
+        default=limits.MESSAGE,
+        metadata=_row("store.message_size_limit", Size(1024, 1024**3), "The largest message that is taken."),
+    )
+    restorable: float = field(
+        default=float(limits.RESTORABLE_SECONDS),
+        metadata=_row(
+            "store.restorable", Duration(0, 3650 * _DAY), "How long deleted mail is kept, out of sight and restorable."
+        ),
+    )
+    quota_octets: int | None = field(
+        default=None,
+        metadata=_row(
+            "quota.storage",
+            OrNone(Size(0, 1024**5)),
+            "How much mail a user may keep, for users without a quota of their own.",
+        ),
+    )
+    quota_messages: int | None = field(
+        default=None,
+        metadata=_row(
+            "quota.messages",
+            OrNone(WholeNumber(0, 1_000_000_000)),
+            "How many messages a user may keep, for users without a quota of their own.",
+        ),
+    )
+    lmtp_accept_any_domain: bool = field(
+        default=True,
+        metadata=_row(
+            "lmtp.accept_any_domain",
+            Flag(),
+            "Deliver to a user of the local part's name whatever the domain; false as soon as lmtp.domains is set.",
+        ),
+    )
+    lmtp_domains: tuple[str, ...] = field(
+        default=(),
+        metadata=_row(
+            "lmtp.domains",
+            Words('domain names, such as ["example.org"]', _DOMAIN),
+            "The domains whose addresses are users' local parts here.",
+        ),
+    )
+    lmtp_over_quota: OverQuota = field(
+        default=OverQuota.TEMPORARY,
+        metadata=_row(
+            "lmtp.over_quota",
+            Choice(OverQuota),
+            'What a sender hears when a mailbox is full: "temporary" leaves the mail in the MTA\'s queue, "permanent" '
+            "sends it back.",
+        ),
+    )
+    lmtp_recipients: int = field(
+        default=limits.LMTP_RECIPIENTS,
+        metadata=_row("lmtp.recipients", WholeNumber(100, 100_000), "Recipients of one message."),
+    )
+    hidden_capabilities: tuple[str, ...] = field(
+        default=(),
+        metadata=_row(
+            "capabilities.hidden",
+            _CAPABILITIES,
+            "Capabilities that are not advertised to anyone, for clients that stumble over them.",
+        ),
+    )
+    hidden_capabilities_for_user: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata=_row(
+            "capabilities.hidden_for",
+            WordsForNames('a table such as { alice = ["NOTIFY"] }', _CAPABILITIES),
+            "Capabilities that are not advertised to single users once they are logged in.",
+        ),
+    )
+    id_fields: Mapping[str, str] = field(
+        default_factory=lambda: {"name": "Mailwren", "version": __version__},
+        metadata=_row("id", IdFields(), "What the server answers to ID (RFC 2971 §3.3)."),
+    )
+    log_format: LogFormat = field(
+        default=LogFormat.AUTO,
+        metadata=_row(
+            "log.format", Choice(LogFormat), 'How log lines look: "auto" is "text" on a terminal, otherwise "json".'
+        ),
+    )
+    log_level: LogLevel = field(
+        default=LogLevel.INFO,
+        metadata=_row("log.level", Choice(LogLevel), "The least important messages that are logged."),
+    )
+    default_mailboxes: tuple[DefaultMailbox, ...] = field(
+        default=DEFAULT_MAILBOXES,
+        metadata=_row(
+            "mailbox",
+            DefaultMailboxes(),
+            "The mailboxes that every account is given at its first login; an empty list for none.",
+        ),
+    )
+    file: Path | None = field(default=None, compare=False)
+    """The configuration file that was read."""
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where each setting's value came from, by key."""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What is allowed and yet worth a word when the server starts."""
+
+    def hidden_for(self, user: str) -> frozenset[str]:
+        """All capabilities that are hidden from a user."""
+        return frozenset(self.hidden_capabilities) | frozenset(self.hidden_capabilities_for_user.get(user, ()))
+
+
+def _settings() -> tuple[Setting, ...]:
+    """The rows in the order of the fields, completed from the fields."""
+    defaults = Config()
+    rows = []
+    for row in fields(Config):
+        setting: Setting | None = row.metadata.get("setting")
+        if setting is not None:
+            rows.append(Setting(setting.key, setting.kind, setting.purpose, row.name, getattr(defaults, row.name)))
+    return tuple(rows)
+
+
+SETTINGS: Final = _settings()
+"""All settings in the order in which they are shown."""
+
+SECTIONS: Final[Mapping[str, str]] = {
+    "tls": "The certificate",
+    "login": "Logging in",
+    "connections": "Connections and their patience",
+    "store": "Keeping mail",
+    "quota": "How much a user may keep",
+    "lmtp": "Delivery over LMTP",
+    "capabilities": "Hiding extensions from clients that stumble over them",
+    "log": "Logging",
+}
+"""The tables of the file, in order, each with its heading."""

@@ -1,0 +1,107 @@
+"""A mailbox as one search sees it: the arrays as they were when it began, and the view's positions in them.
+
+A *row* is an index into the mailbox's arrays, a *position* one into the view that is searched. The view may be
+older than the arrays: messages that are gone already still have a position there, but no row, and so never match.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+
+from mailwren.base.ranges import RangeSet
+from mailwren.store.mailbox_state import MailboxState, uid_spans
+
+Rows = Sequence[int]
+"""Ascending rows."""
+Span = tuple[int, int]
+"""Half open."""
+
+
+class Snapshot:
+    """The messages that a search looks at.
+
+    The state's arrays are replaced when messages go away and only grow otherwise, so the ones held here stay in step
+    with each other; flags and mod-sequences may change under way, as RFC 9051 §6.4.4 leaves open.
+
+    Attributes:
+        uids: the state's arrays as of the beginning (also ``flags``, ``modseqs`` and ``contents``).
+        count: the first so many rows are searched.
+    """
+
+    __slots__ = ("_runs", "_view", "contents", "count", "flags", "modseqs", "uids")
+
+    def __init__(self, state: MailboxState, view: "array[int]", length: int) -> None:
+        """Look at those of the first ``length`` UIDs of ``view`` that ``state`` still has."""
+        self.uids = state.uids
+        self.flags = state.flags
+        self.modseqs = state.modseqs
+        self.contents = state.contents
+        self._view = view
+        self.count = bisect_right(self.uids, view[length - 1]) if length else 0
+        same = view is self.uids and length == self.count
+        self._runs: list[tuple[int, int, int]] = (
+            [(0, self.count, 0)] if same else list(common_runs(view, length, self.uids, self.count))
+        )
+
+    def positions(self, rows: Rows) -> list[int]:
+        """The view's positions of rows, ascending like them."""
+        result: list[int] = []
+        low = 0
+        for start, stop, shift in self._runs:
+            low = bisect_left(rows, start, low)
+            high = bisect_left(rows, stop, low)
+            result.extend(rows[low:high] if not shift else [row + shift for row in rows[low:high]])
+            low = high
+        return result
+
+    def spans_of_positions(self, spans: Sequence[Span]) -> list[Span]:
+        """The rows at positions of the view; rows that are gone fall out."""
+        uids, view, count = self.uids, self._view, self.count
+        return [
+            (bisect_left(uids, view[start], 0, count), bisect_right(uids, view[stop - 1], 0, count))
+            for start, stop in spans
+            if start < stop
+        ]
+
+    def spans_of_uids(self, uids: RangeSet) -> list[Span]:
+        """The rows of UIDs; those that are not here fall out."""
+        return list(uid_spans(self.uids, uids, self.count))
+
+
+def common_runs(
+    older: "array[int]", older_length: int, newer: "array[int]", newer_length: int
+) -> Iterator[tuple[int, int, int]]:
+    """Runs of ``newer`` that stand in ``older`` too, as ``(start, stop, shift)``: ``newer[i] == older[i + shift]``.
+
+    Both ascend, and of the first ``newer_length`` of ``newer`` all stand in the first ``older_length`` of ``older``:
+    up to the first one missing both agree at a shift, from there on never again. So each run costs a binary search.
+    """
+    start = shift = 0
+    while start < newer_length:
+        shift = bisect_left(older, newer[start], start + shift, older_length) - start
+        low, high = start + 1, min(newer_length, older_length - shift)
+        while low < high:
+            middle = (low + high) // 2
+            if older[middle + shift] == newer[middle]:
+                low = middle + 1
+            else:
+                high = middle
+        yield start, low, shift
+        start = low
+
+
+def within(rows: Rows, spans: Sequence[Span]) -> list[int]:
+    """Those of ``rows`` that lie in ``spans`` (ascending, disjoint)."""
+    if not rows:
+        return []
+    result: list[int] = []
+    first = bisect_right(spans, rows[0], key=lambda span: span[1])
+    low = 0
+    for start, stop in spans[first:]:
+        low = bisect_left(rows, start, low)
+        if low == len(rows):
+            break
+        high = bisect_left(rows, stop, low)
+        result.extend(rows[low:high])
+        low = high
+    return result

@@ -29,9 +29,11 @@ def conflicts(config: Config) -> Iterator[Finding]:
         yield Finding(
             (have, lack), Fault(f"is set and {lack} is not", "set both, or none for a self-signed certificate")
         )
-    if config.lmtp_domains and config.lmtp_accept_any_domain:
-        advice = "remove lmtp.domains, or set this to false"
-        yield Finding(("lmtp.accept_any_domain", "lmtp.domains"), Fault("makes lmtp.domains pointless", advice))
+    if config.delivery_domains and config.delivery_accept_any_domain:
+        advice = "remove delivery.domains, or set this to false"
+        yield Finding(
+            ("delivery.accept_any_domain", "delivery.domains"), Fault("makes delivery.domains pointless", advice)
+        )
     for listener in config.listeners:
         if listener.path is not None and len(bytes(listener.path)) > SOCKET_PATH_OCTETS:
             problem = f"{listener.path} is too long for a UNIX socket"

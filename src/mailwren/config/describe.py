@@ -26,8 +26,13 @@ _LISTENERS: Final = """\
 """
 _EXAMPLES: Final = {"data": '"/var/lib/mailwren"', "server_name": '"mail.example.org"'}
 """What stands in the example file where the default depends on where the program runs."""
-_COMPUTED: Final = {"data": '"./mailwren-data"', "server_name": "the machine's name"}
-"""Those defaults in words."""
+_IN_WORDS: Final = {
+    "data": "`./mailwren-data`",
+    "server_name": "the machine's name",
+    "id": "name and version",
+    "mailbox": "Drafts, Sent, Junk, Trash and Archive, each with its special use",
+}
+"""Defaults that depend on where the program runs, or would be long."""
 
 
 def example() -> str:
@@ -65,16 +70,14 @@ def reference() -> str:
     """The table of all settings in Markdown."""
     rows = ["| setting | default | takes | what it does |", "| --- | --- | --- | --- |"]
     for setting in SETTINGS:
-        cells = (f"`{setting.key}`", f"`{_default(setting)}`", setting.kind.wanted, setting.purpose)
+        cells = (f"`{setting.key}`", _default(setting), setting.kind.wanted, setting.purpose)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
 def _default(setting: Setting) -> str:
     """A setting's default as it stands in a file."""
-    if setting.key == "id":
-        return '{ name = "Mailwren", version = … }'
-    return _COMPUTED.get(setting.key) or setting.kind.show(setting.default)
+    return f"`{setting.kind.show(setting.default)}`" if setting.key not in _IN_WORDS else _IN_WORDS[setting.key]
 
 
 def _example_entry(setting: Setting) -> str:

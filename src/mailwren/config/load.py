@@ -1,6 +1,7 @@
 """Puts the configuration together: command line over environment over file over defaults; every error at once."""
 
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,11 +58,15 @@ class _Loading:
         line = line_of(self.lines, path)
         return f"{self.file}:{line}" if line else str(self.file)
 
+    def order(self, problem: Problem) -> int:
+        """Sorts problems of the file by their lines, and the others behind them."""
+        file, _, line = problem.place.rpartition(":")
+        return int(line) if file == str(self.file) else sys.maxsize
+
     def report(self, origin: str, path: KeyPath, fault: Fault) -> None:
         """Add a problem of a value from ``origin``; in the file it gets the line of what is wrong."""
         full = path + fault.below
-        in_file = origin.startswith(f"{self.file}:")
-        place = self.place(full) if in_file else origin
+        place = self.place(full) if origin.startswith(f"{self.file}:") else origin
         self.problems.append(Problem(place, write_key(full), fault.problem, fault.advice))
 
 
@@ -94,7 +99,7 @@ def load(
     _derive(loading)
     _check(loading, check_files)
     if loading.problems:
-        raise ConfigErrors(loading.problems)
+        raise ConfigErrors(sorted(loading.problems, key=loading.order))
     config = Config(**loading.values, file=loading.file, origins=loading.origins)
     return replace(config, warnings=(*warnings(config), *_odd_variables(environ)))
 
@@ -237,9 +242,9 @@ def _take(loading: _Loading, setting: Setting, origin: str, read: Callable[[], A
 
 def _derive(loading: _Loading) -> None:
     """Defaults that depend on other settings."""
-    if loading.origins["lmtp.accept_any_domain"] == DEFAULT and loading.values["lmtp_domains"]:
-        loading.values["lmtp_accept_any_domain"] = False
-        loading.origins["lmtp.accept_any_domain"] = f"{DEFAULT}, as lmtp.domains is set"
+    if loading.origins["delivery.accept_any_domain"] == DEFAULT and loading.values["delivery_domains"]:
+        loading.values["delivery_accept_any_domain"] = False
+        loading.origins["delivery.accept_any_domain"] = f"{DEFAULT}, as delivery.domains is set"
 
 
 def _check(loading: _Loading, check_files: bool) -> None:

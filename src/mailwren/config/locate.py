@@ -35,7 +35,8 @@ def positions(text: str) -> dict[KeyPath, int]:
         line = statement[0].line
         if statement[0].text == "[":
             table = _header(statement, entries)
-            found.setdefault(table, line)
+            for length in range(1, len(table) + 1):
+                found.setdefault(table[:length], line)
         else:
             path = table + _keys(statement)
             for length in range(len(table) + 1, len(path) + 1):

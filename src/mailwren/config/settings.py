@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from mailwren import __version__
 from mailwren.base import limits
-from mailwren.config.kinds import Choice, Duration, FilePath, Flag, Kind, OrNone, Size, Text, WholeNumber
+from mailwren.config.kinds import Choice, FilePath, Flag, Kind, OrNone, Text, WholeNumber
 from mailwren.config.listeners import Listeners
 from mailwren.config.lists import DefaultMailboxes, IdFields, Words, WordsForNames
+from mailwren.config.measures import Duration, Size
 from mailwren.config.values import (
     AUTOMATIC_LISTENERS,
     DEFAULT_MAILBOXES,
@@ -214,34 +215,53 @@ class Config:
             "How many messages a user may keep, for users without a quota of their own.",
         ),
     )
-    lmtp_accept_any_domain: bool = field(
+    delivery_accept_any_domain: bool = field(
         default=True,
         metadata=_row(
-            "lmtp.accept_any_domain",
+            "delivery.accept_any_domain",
             Flag(),
-            "Deliver to a user of the local part's name whatever the domain; false as soon as lmtp.domains is set.",
+            "Deliver to a user of the local part's name whatever the domain; false as soon as delivery.domains is set.",
         ),
     )
-    lmtp_domains: tuple[str, ...] = field(
+    delivery_domains: tuple[str, ...] = field(
         default=(),
         metadata=_row(
-            "lmtp.domains",
+            "delivery.domains",
             Words('domain names, such as ["example.org"]', _DOMAIN),
             "The domains whose addresses are users' local parts here.",
         ),
     )
-    lmtp_over_quota: OverQuota = field(
+    delivery_delimiters: str = field(
+        default="+",
+        metadata=_row(
+            "delivery.delimiters",
+            Text(
+                "characters of which any begins the detail of an address, or empty text for none",
+                r"[!#$%&*+/=?^_~.-]{0,8}",
+            ),
+            "What separates a user's name from a detail: user+detail@example.org goes to user.",
+        ),
+    )
+    delivery_detail_folders: bool = field(
+        default=True,
+        metadata=_row(
+            "delivery.detail_folders",
+            Flag(),
+            "Mail for user+Folder@example.org goes into that folder where there is one; otherwise into INBOX.",
+        ),
+    )
+    delivery_over_quota: OverQuota = field(
         default=OverQuota.TEMPORARY,
         metadata=_row(
-            "lmtp.over_quota",
+            "delivery.over_quota",
             Choice(OverQuota),
             'What a sender hears when a mailbox is full: "temporary" leaves the mail in the MTA\'s queue, "permanent" '
             "sends it back.",
         ),
     )
-    lmtp_recipients: int = field(
+    delivery_recipients: int = field(
         default=limits.LMTP_RECIPIENTS,
-        metadata=_row("lmtp.recipients", WholeNumber(100, 100_000), "Recipients of one message."),
+        metadata=_row("delivery.recipients", WholeNumber(100, 100_000), "Recipients of one message."),
     )
     hidden_capabilities: tuple[str, ...] = field(
         default=(),
@@ -313,7 +333,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "connections": "Connections and their patience",
     "store": "Keeping mail",
     "quota": "How much a user may keep",
-    "lmtp": "Delivery over LMTP",
+    "delivery": "Mail coming in over LMTP and by `mailwren deliver`",
     "capabilities": "Hiding extensions from clients that stumble over them",
     "log": "Logging",
 }

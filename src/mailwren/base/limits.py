@@ -27,6 +27,8 @@ COMMAND_SPOOLED: Final = 2 * 1024 * 1024 * 1024
 """Octets of one command's spooled literals: a large MULTIAPPEND, yet one client cannot fill the disk by one command."""
 SECTION_DEPTH: Final = 200
 """Part numbers in one FETCH section: twice ``MIME_DEPTH``, so every part that exists can be named."""
+LIST_PATTERNS: Final = 100
+"""Patterns in one LIST: each is tried on every mailbox (RFC 5258 §6 sets no bound)."""
 IDENTIFICATION_FIELDS: Final = 100
 """Field and value pairs of ID; RFC 2971 §3.3 allows 30, some clients send a few more."""
 NESTING: Final = 50
@@ -65,6 +67,20 @@ MIME_PARTS: Final = 10_000
 """Parts of one message; the rest belongs to the last one."""
 ADDRESSES: Final = 10_000
 """Addresses of one header field that are listed in ENVELOPE."""
+BOUNDARY: Final = 998
+"""Octets of a multipart's boundary: RFC 2046 allows 70, no longer line is allowed at all (RFC 5322 §2.1.1)."""
+STRUCTURE_STRING: Final = 32 * 1024
+"""Octets of one string in ENVELOPE and BODYSTRUCTURE; common clients stop reading at lines of a million."""
+REFERENCES: Final = 1000
+"""Identifiers of one message's References that are kept: threads of list archives stay far below."""
+MESSAGE_ID: Final = 998
+"""Characters of a Message-ID that are kept: a line of the longest kind (RFC 5322 §2.1.1)."""
+PREVIEW: Final = 256
+"""Characters of a preview (RFC 8970 §3.1)."""
+PREVIEW_PLAIN: Final = 8 * 1024
+"""Octets of encoded plain text that a preview is made from: its 256 characters even where quotes come first."""
+PREVIEW_HTML: Final = 64 * 1024
+"""The same for HTML, where style sheets may stand before the text."""
 
 # --- store --------------------------------------------------------------------------------------------------
 BLOB_IN_DATABASE: Final = 64 * 1024

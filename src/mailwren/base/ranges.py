@@ -68,7 +68,7 @@ class RangeSet:
 
     def clipped(self, low: int, high: int) -> "RangeSet":
         """The members between ``low`` and ``high``, both included."""
-        return RangeSet((max(a, low), min(b, high)) for a, b in self.ranges() if a <= high and b >= low)
+        return RangeSet((max(a, low), min(b, high)) for a, b in self.ranges() if max(a, low) <= min(b, high))
 
     def union(self, other: "RangeSet") -> "RangeSet":
         """The members of either set."""

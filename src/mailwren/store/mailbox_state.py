@@ -10,7 +10,9 @@ Rules for whoever edits this file:
 
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from mailwren.base.ids import ContentId, FlagSetId, ModSeq, Uid
 from mailwren.base.ranges import RangeSet
@@ -18,6 +20,8 @@ from mailwren.store.values import Mailbox
 
 MessageRow = tuple[int, int, int, int]
 """UID, content, flag set, mod-sequence."""
+
+_UPDATES_REMEMBERED: Final = 256
 
 
 class MailboxState:
@@ -33,9 +37,22 @@ class MailboxState:
         deleted: the mailbox was deleted; the arrays are what was last known.
     """
 
-    __slots__ = ("__weakref__", "contents", "deleted", "flags", "mailbox", "modseq", "modseqs", "uids")
+    __slots__ = (
+        "__weakref__",
+        "_updates",
+        "_updates_from",
+        "contents",
+        "deleted",
+        "flags",
+        "mailbox",
+        "modseq",
+        "modseqs",
+        "uids",
+    )
 
     def __init__(self, mailbox: Mailbox) -> None:
+        self._updates: deque[tuple[ModSeq, RangeSet]] = deque()
+        self._updates_from: ModSeq | None = None
         self.mailbox = mailbox
         self.uids = array("I")
         self.flags = array("I")
@@ -59,6 +76,7 @@ class MailboxState:
         """Take in what ``changes_since`` told: rows new or changed (ascending by UID), and UIDs gone."""
         if expunged:
             self._remove(expunged)
+        self._remember(RangeSet.of_sorted(row[0] for row in changed), modseq)
         largest = self.uids[-1] if self.uids else 0
         split = bisect_left(changed, (largest + 1, 0, 0, 0))
         for uid, _content, flags, row_modseq in changed[:split]:
@@ -69,6 +87,29 @@ class MailboxState:
         self.extend(changed[split:])
         self.mailbox = mailbox
         self.modseq = modseq
+
+    def _remember(self, uids: RangeSet, modseq: ModSeq) -> None:
+        if self._updates_from is None:
+            self._updates_from = self.modseq
+        if uids:
+            self._updates.append((modseq, uids))
+        if len(self._updates) > _UPDATES_REMEMBERED:
+            self._updates_from = self._updates.popleft()[0]
+
+    def changed_since(self, modseq: ModSeq) -> RangeSet:
+        """UIDs present now that were added or changed after ``modseq``, from memory; costs what changed lately."""
+        if self.modseq <= modseq:
+            return RangeSet()
+        if self._updates_from is None or modseq < self._updates_from:
+            return RangeSet.of_sorted(
+                uid for uid, changed in zip(self.uids, self.modseqs, strict=True) if changed > modseq
+            )
+        result: list[tuple[int, int]] = []
+        for at, uids in reversed(self._updates):
+            if at <= modseq:
+                break
+            result.extend(uids.ranges())
+        return RangeSet(result)
 
     def _remove(self, expunged: RangeSet) -> None:
         spans = list(self.spans(expunged))

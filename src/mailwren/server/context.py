@@ -1,0 +1,82 @@
+"""What all sessions of one process share: configuration, store, users, limits on connections.
+
+Owns no protocol; sessions read from it and register with it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from mailwren.auth.passwords import PasswordChecker
+from mailwren.auth.throttle import LoginThrottle
+from mailwren.config.settings import Config
+from mailwren.search.evaluate import SearchEngine
+from mailwren.store.api import MailStore
+
+if TYPE_CHECKING:
+    import ssl
+
+    from mailwren.server.session import Session
+
+
+Key = TypeVar("Key")
+
+
+@dataclass(slots=True)
+class ServerContext:
+    """The sessions' surroundings in one process."""
+
+    config: Config
+    store: MailStore
+    passwords: PasswordChecker
+    throttle: LoginThrottle
+    clock: Callable[[], float]
+    """Seconds, monotonic."""
+    tls: "Callable[[], ssl.SSLContext] | None" = None
+    """The present TLS context, for STARTTLS; ``None`` where TLS is not to be had."""
+    search: SearchEngine = field(default_factory=SearchEngine)
+    """Remembers what searches looked up, for all sessions."""
+    sessions: "set[Session]" = field(default_factory=set)
+    before_login: Counter[str] = field(default_factory=Counter)
+    """Connections not logged in, by address."""
+    logged_in: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Connections by user and address."""
+    stopping: bool = False
+
+    def admit(self, address: str) -> str | None:
+        """Whether a new connection may be served: ``None``, or the reason for refusing it."""
+        if self.stopping:
+            return "Server is shutting down"
+        if len(self.sessions) >= self.config.connections:
+            return "Too many connections to this server"
+        if self.before_login[address] >= self.config.connections_per_address_before_login:
+            return "Too many connections from your address that have not logged in"
+        return None
+
+    def count_before_login(self, address: str, change: int) -> None:
+        """Count a connection that has not logged in, or one no longer so."""
+        _count(self.before_login, address, change)
+
+    def may_log_in(self, user_name: str, address: str) -> bool:
+        """Whether this user may have one more connection from this address."""
+        return self.logged_in[user_name, address] < self.config.connections_per_user_and_address
+
+    def count_logged_in(self, user_name: str, address: str, change: int) -> None:
+        """Count a logged-in connection, or one no longer so."""
+        _count(self.logged_in, (user_name, address), change)
+
+    async def heartbeat(self, seconds: float) -> None:
+        """Every ``seconds``: idling sessions look again, in case a hint was lost; silent ones are ended."""
+        while True:
+            await asyncio.sleep(seconds)
+            now = self.clock()
+            for session in list(self.sessions):
+                session.heartbeat(now)
+
+
+def _count(counter: Counter[Key], key: Key, change: int) -> None:
+    counter[key] += change
+    if counter[key] <= 0:
+        del counter[key]

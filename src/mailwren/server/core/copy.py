@@ -1,0 +1,52 @@
+"""COPY and MOVE with their UID forms (RFC 9051 §6.4.7, §6.4.8)."""
+
+from typing import TYPE_CHECKING
+
+from mailwren.imap.core import arguments as imap
+from mailwren.imap.core.copy import copy_uid_code
+from mailwren.imap.errors import Refused
+from mailwren.server.table import Completion, Request
+from mailwren.store.errors import NoSuchMailbox
+from mailwren.store.operations import Copied, Copy, Move
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+
+async def run_copy(session: "Session", arguments: imap.Copy, request: Request) -> Completion | None:
+    """Copy messages to another mailbox, wholly or not at all."""
+    outcome = await _transfer(session, arguments, request, Copy)
+    return Completion(code=_copy_uid(outcome)) if outcome is not None else None
+
+
+async def run_move(session: "Session", arguments: imap.Copy, request: Request) -> Completion | None:
+    """Move messages: COPYUID comes untagged before the EXPUNGEs (RFC 9051 §6.4.8)."""
+    session.mailbox.require_write()
+    outcome = await _transfer(session, arguments, request, Move)
+    if outcome is not None:
+        session.send(b"* OK [" + _copy_uid(outcome) + b"] Moved\r\n")
+    return None
+
+
+async def _transfer(
+    session: "Session", arguments: imap.Copy, request: Request, kind: type[Copy] | type[Move]
+) -> Copied | None:
+    selected = session.mailbox
+    spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
+    try:
+        target = await session.account.mailbox(arguments.mailbox)
+    except NoSuchMailbox as error:
+        # "the server MUST return … TRYCREATE" (RFC 9051 §6.4.7)
+        raise Refused(str(error), b"TRYCREATE") from error
+    if not request.by_uid and selected.lacks(spans):
+        raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
+    uids = selected.view.uids_of(spans)
+    if not uids:
+        return None
+    (outcome,) = await session.account.apply([kind(selected.id, uids, target.id)])
+    assert isinstance(outcome, Copied)
+    return outcome if outcome.source_uids else None
+
+
+def _copy_uid(outcome: Copied) -> bytes:
+    return copy_uid_code(outcome.uid_validity, outcome.source_uids, outcome.target_uids)

@@ -1,0 +1,51 @@
+"""CAPABILITY, NOOP, CHECK, LOGOUT, ID and ENABLE (RFC 9051 §6.1, §6.3.1, RFC 2971, RFC 3501 §6.4.1)."""
+
+from typing import TYPE_CHECKING
+
+from mailwren.base.logs import log
+from mailwren.imap.core.arguments import Enable, Identify, NoArguments
+from mailwren.imap.core.session import write_enabled, write_id
+from mailwren.server.table import Completion, Request
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+
+async def run_capability(session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
+    """Say what the server can do now (RFC 9051 §6.1.1)."""
+    session.send(b"* CAPABILITY " + session.features.capability_text(session) + b"\r\n")
+    return None
+
+
+async def run_noop(_session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
+    """Do nothing; the notices follow as after every command (RFC 9051 §6.1.2)."""
+    return None
+
+
+async def run_logout(session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
+    """End the session: BYE, then OK, then the connection closes (RFC 9051 §6.1.3)."""
+    session.select(None)
+    session.send(b"* BYE Logging out\r\n")
+    session.end()
+    return None
+
+
+async def run_id(session: "Session", arguments: Identify, _request: Request) -> Completion | None:
+    """Exchange names and versions (RFC 2971 §3)."""
+    session.client_id = dict(arguments.fields)
+    if arguments.fields:
+        log.info("client", **{f"client_{key}": value for key, value in list(session.client_id.items())[:10]})
+    session.send(write_id(dict(session.context.config.id_fields)))
+    return None
+
+
+async def run_enable(session: "Session", arguments: Enable, _request: Request) -> Completion | None:
+    """Turn extensions on; unknown ones are passed over (RFC 9051 §6.3.1)."""
+    enabled: list[str] = []
+    for name in arguments.capabilities:
+        known = session.features.enablable.get(name)
+        if known is not None and name not in session.enabled:
+            session.enabled.add(name)
+            enabled.append(known)
+    session.send(write_enabled(enabled))
+    return None

@@ -1,0 +1,28 @@
+"""IDLE: changes are pushed until the client says DONE (RFC 9051 §6.3.13)."""
+
+from typing import TYPE_CHECKING
+
+from mailwren.imap.core.arguments import NoArguments
+from mailwren.imap.errors import BadCommand
+from mailwren.server.table import Completion, Request
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+
+async def run_idle(session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
+    """Push changes; there is no time limit, and DONE may share its packet with the next command."""
+    session.connection.framer.expect_line()
+    session.idling = True
+    session.send(b"+ idling\r\n")
+    try:
+        line: bytes | None = None
+        while line is None:
+            await session.tell(may_expunge=True)
+            await session.flush()
+            line = await session.wait_for_line()
+    finally:
+        session.idling = False
+    if line.strip().upper() != b"DONE":
+        raise BadCommand("IDLE ends with DONE")
+    return Completion(text=b"IDLE terminated")

@@ -1,0 +1,143 @@
+"""LIST (also extended), LSUB, XLIST and NAMESPACE (RFC 9051 §6.3.9, §6.3.10; RFC 5258; RFC 3501 §6.3.9)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mailwren.imap import names
+from mailwren.imap.core import arguments as imap
+from mailwren.imap.core.list import write_list_row, write_namespace
+from mailwren.server.core.status import send_status
+from mailwren.server.table import Completion, Request
+from mailwren.store.values import SEPARATOR, Mailbox
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+
+async def run_namespace(session: "Session", _arguments: imap.NoArguments, _request: Request) -> Completion | None:
+    """One personal namespace without a prefix: several clients overlook a prefix."""
+    session.send(write_namespace((("", SEPARATOR),), (), ()))
+    return None
+
+
+async def run_list(session: "Session", arguments: imap.List, request: Request) -> Completion | None:
+    """List mailboxes with what the client asked of them."""
+    if not arguments.extended and arguments.patterns == ("",):
+        # "an empty mailbox name argument is a special request to return the hierarchy delimiter" (RFC 9051 §6.3.9)
+        session.send(write_list_row(("\\Noselect",), "", session.utf8, command=request.name))
+        return None
+    listing = Listing(
+        await session.account.mailboxes(), await session.account.subscriptions(), arguments.selection, arguments.returns
+    )
+    patterns = [names.Pattern(names.join(arguments.reference, pattern)) for pattern in arguments.patterns]
+    listing.look_below(patterns)
+    for name in listing.candidates():
+        if not any(pattern.matches(name) for pattern in patterns):
+            continue
+        child_info = listing.child_info(name)
+        if not listing.selects(name) and not child_info:
+            continue
+        session.send(
+            write_list_row(listing.attributes(name), name, session.utf8, command=request.name, child_info=child_info)
+        )
+        if arguments.status_items and name in listing.mailboxes:
+            # "the STATUS response MUST follow" its LIST row (RFC 5819 §2)
+            send_status(session, listing.mailboxes[name], arguments.status_items)
+        await session.breathe()
+    return None
+
+
+async def run_lsub(session: "Session", arguments: imap.List, _request: Request) -> Completion | None:
+    """List subscribed names; ``%`` also shows what stands above them (RFC 3501 §6.3.9)."""
+    subscribed = await session.account.subscriptions()
+    listing = Listing(await session.account.mailboxes(), subscribed, frozenset(), frozenset())
+    shown = set(subscribed)
+    for name in subscribed:
+        shown.update(names.parents(name))
+    patterns = [names.Pattern(names.join(arguments.reference, pattern)) for pattern in arguments.patterns]
+    for name in sorted(shown):
+        if not any(pattern.matches(name) for pattern in patterns):
+            continue
+        if name in subscribed:
+            attributes = listing.attributes(name) if name in listing.mailboxes else ()
+        elif any("%" in pattern for pattern in arguments.patterns):
+            attributes = ("\\Noselect",)
+        else:
+            continue
+        session.send(write_list_row(attributes, name, session.utf8, command=b"LSUB"))
+        await session.breathe()
+    return None
+
+
+def attributes_of(name: str, mailboxes: Mapping[str, Mailbox]) -> tuple[str, ...]:
+    """Attributes of one mailbox that exists: children and special uses (several clients want them always)."""
+    prefix = name + SEPARATOR
+    children = any(other.startswith(prefix) for other in mailboxes)
+    return ("\\HasChildren" if children else "\\HasNoChildren", *mailboxes[name].special_use)
+
+
+@dataclass(slots=True)
+class Listing:
+    """One LIST command's picture of the names."""
+
+    mailboxes: Mapping[str, Mailbox]
+    subscribed: Collection[str]
+    selection: frozenset[str]
+    returns: frozenset[str]
+    _parents: set[str] | None = None
+    _above: set[str] = field(default_factory=set)
+
+    def candidates(self) -> list[str]:
+        """Every name that could be listed, sorted: mailboxes, implied parents, and subscribed names if asked."""
+        shown = set(self.mailboxes) | self.parents
+        if "SUBSCRIBED" in self.selection:
+            for name in self.subscribed:
+                shown.add(name)
+                shown.update(names.parents(name))
+        return sorted(shown, key=lambda name: (name != "INBOX", name))
+
+    @property
+    def parents(self) -> set[str]:
+        """Names that have mailboxes below them."""
+        if self._parents is None:
+            self._parents = {parent for name in self.mailboxes for parent in names.parents(name)}
+        return self._parents
+
+    def selects(self, name: str) -> bool:
+        """Whether the selection options name this one (RFC 9051 §6.3.9.1)."""
+        if "SUBSCRIBED" in self.selection and name not in self.subscribed:
+            return False
+        if "SPECIAL-USE" in self.selection:
+            return name in self.mailboxes and bool(self.mailboxes[name].special_use)
+        if "SUBSCRIBED" in self.selection:
+            return True
+        return name in self.mailboxes or name in self.parents
+
+    def attributes(self, name: str) -> tuple[str, ...]:
+        """Attributes to show."""
+        result: list[str] = []
+        exists = name in self.mailboxes
+        if not exists:
+            # \NonExistent says it in the new words, \Noselect to the clients that know only the old one.
+            result += ["\\NonExistent", "\\Noselect"]
+        if exists or name in self.parents:
+            result.append("\\HasChildren" if name in self.parents else "\\HasNoChildren")
+        if ({"SUBSCRIBED"} & (self.selection | self.returns)) and name in self.subscribed:
+            result.append("\\Subscribed")
+        if exists:
+            result += self.mailboxes[name].special_use
+        return tuple(result)
+
+    def look_below(self, patterns: Collection[names.Pattern]) -> None:
+        """With RECURSIVEMATCH: find the names above those that are selected but that the patterns do not list."""
+        if "RECURSIVEMATCH" in self.selection:
+            for name in {*self.mailboxes, *self.subscribed}:
+                if self.selects(name) and not any(pattern.matches(name) for pattern in patterns):
+                    self._above.update(names.parents(name))
+
+    def child_info(self, name: str) -> tuple[str, ...]:
+        """Which selection a descendant meets that is not listed itself (RFC 5258 §3.5)."""
+        if name not in self._above:
+            return ()
+        return tuple(option for option in ("SUBSCRIBED", "SPECIAL-USE") if option in self.selection)

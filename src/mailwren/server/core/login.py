@@ -1,0 +1,106 @@
+"""LOGIN, AUTHENTICATE and STARTTLS (RFC 9051 §6.2)."""
+
+import asyncio
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from mailwren.auth.errors import (
+    AuthenticationFailed,
+    AuthenticationUnavailable,
+    AuthorizationRefused,
+    MalformedExchange,
+)
+from mailwren.auth.sasl import MECHANISMS, Challenge, Credentials, Mechanism
+from mailwren.base.logs import log
+from mailwren.imap.core.arguments import Authenticate, Login, NoArguments
+from mailwren.imap.errors import BadCommand, Refused
+from mailwren.server.table import Completion, Request
+from mailwren.store.defaults import ensure_default_mailboxes
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+
+def login_allowed(session: "Session") -> bool:
+    """Whether passwords may cross this connection."""
+    return session.connection.secure or session.context.config.allow_plaintext_login
+
+
+async def run_login(session: "Session", arguments: Login, _request: Request) -> Completion | None:
+    """Log in with a user name and a password (RFC 9051 §6.2.3)."""
+    _require_privacy(session)
+    return await _log_in(session, Credentials("", arguments.user_name, arguments.password))
+
+
+async def run_authenticate(session: "Session", arguments: Authenticate, _request: Request) -> Completion | None:
+    """Log in through a SASL mechanism (RFC 9051 §6.2.2)."""
+    _require_privacy(session)
+    kind = MECHANISMS.get(arguments.mechanism)
+    if kind is None:
+        raise Refused("That authentication mechanism is not offered", b"CANNOT")
+    credentials = await _exchange(session, kind(), arguments.initial_response)
+    return await _log_in(session, credentials)
+
+
+async def run_starttls(session: "Session", _arguments: NoArguments, request: Request) -> Completion | None:
+    """Turn TLS on; nothing received before it is read as a command afterwards (RFC 9051 §6.2.1)."""
+    if session.context.tls is None:
+        raise BadCommand("STARTTLS is not offered on this connection")
+    if session.connection.secure:
+        raise BadCommand("TLS is already on")
+    session.connection.framer.discard_buffer()
+    session.send(request.tag + b" OK Begin TLS negotiation now\r\n")
+    await session.flush()
+    await session.connection.start_tls(session.context.tls(), session.context.config.login_timeout)
+    session.client_id = {}
+    return Completion(silent=True)
+
+
+def _require_privacy(session: "Session") -> None:
+    if not login_allowed(session):
+        raise Refused(
+            "Turn on TLS first: passwords are not accepted over a connection in the clear", b"PRIVACYREQUIRED"
+        )
+
+
+async def _exchange(session: "Session", mechanism: Mechanism, initial: bytes | None) -> Credentials:
+    response = initial
+    try:
+        while True:
+            outcome = mechanism.step(response)
+            if not isinstance(outcome, Challenge):
+                return outcome
+            session.send(b"+ " + base64.b64encode(outcome.octets) + b"\r\n")
+            line = await session.read_line()
+            if line == b"*":
+                raise BadCommand("Authentication cancelled")
+            response = base64.b64decode(line, validate=True)
+    except MalformedExchange as error:
+        raise BadCommand(str(error)) from error
+    except (binascii.Error, ValueError) as error:
+        raise BadCommand("That response is not base64") from error
+
+
+async def _log_in(session: "Session", credentials: Credentials) -> Completion:
+    context, address, name = session.context, session.connection.peer, credentials.user_name
+    delay = context.throttle.delay(address, name, context.clock())
+    if delay:
+        await asyncio.sleep(delay)
+    try:
+        user = await context.passwords.check(name, credentials.password, credentials.authorization)
+    except AuthenticationUnavailable as error:
+        raise Refused(str(error), b"UNAVAILABLE") from error
+    except AuthenticationFailed as error:
+        context.throttle.failed(address, name, context.clock())
+        log.warning("login failed", user=name, address=address)
+        refused = isinstance(error, AuthorizationRefused)
+        raise Refused(str(error), b"AUTHORIZATIONFAILED" if refused else b"AUTHENTICATIONFAILED") from error
+    context.throttle.succeeded(address, name, context.clock())
+    await session.logged_in(user)
+    await ensure_default_mailboxes(session.account, context.config.default_mailboxes)
+    log.info("login", user=user.name, address=address, tls=session.connection.secure)
+    capabilities = session.features.capability_text(session)
+    # Several clients overlook the response code, others the untagged line: both are sent.
+    session.send(b"* CAPABILITY " + capabilities + b"\r\n")
+    return Completion(code=b"CAPABILITY " + capabilities, text=b"Logged in")

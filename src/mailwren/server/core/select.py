@@ -1,0 +1,60 @@
+"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1)."""
+
+from typing import TYPE_CHECKING
+
+from mailwren.base.ids import FlagSetId
+from mailwren.imap.core.arguments import Select
+from mailwren.imap.core.list import write_list_row
+from mailwren.server import notices
+from mailwren.server.core.list import attributes_of
+from mailwren.server.selected import Selected
+from mailwren.server.table import Completion, Request
+from mailwren.server.view import View
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+
+async def run_select(session: "Session", arguments: Select, request: Request) -> Completion | None:
+    """Open a mailbox and tell what is in it. Whatever comes of it, the mailbox selected before is closed."""
+    if session.selected is not None:
+        session.select(None)
+        if session.rev2:
+            session.send(b"* OK [CLOSED] Previous mailbox closed\r\n")
+    account = session.account
+    mailbox = await account.mailbox(arguments.mailbox)
+    state = await account.open_mailbox(mailbox.id)
+    read_only = request.name == b"EXAMINE"
+    selected = Selected(account, mailbox.id, state, View(state), read_only, frozenset())
+    if not session.rev2:
+        await selected.claim_recent()
+    session.select(selected)
+    await _introduce(session, selected)
+    return Completion(code=b"READ-ONLY" if read_only else b"READ-WRITE")
+
+
+async def _introduce(session: "Session", selected: Selected) -> None:
+    mailbox, view = selected.state.mailbox, selected.view
+    selected.keywords = notices.keywords_in_use(selected)
+    send = session.send
+    send(notices.flags_line(selected.keywords))
+    send(notices.permanent_flags_line(selected.keywords, read_only=selected.read_only))
+    send(b"* %d EXISTS\r\n" % view.count)
+    if session.rev2:
+        mailboxes = await session.account.mailboxes()
+        send(write_list_row(attributes_of(mailbox.name, mailboxes), mailbox.name, session.utf8))
+    else:
+        send(b"* %d RECENT\r\n" % selected.recent_count())
+        first = _first_unseen(selected)
+        if first is not None:
+            send(b"* OK [UNSEEN %d] First unseen message\r\n" % (first + 1))
+    send(b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % mailbox.uid_validity)
+    send(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % mailbox.uid_next)
+
+
+def _first_unseen(selected: Selected) -> int | None:
+    state = selected.state
+    if not state.mailbox.unseen:
+        return None
+    unseen = {flags for flags in state.flag_set_ids() if not selected.account.flag_set(FlagSetId(flags)).seen}
+    return next((index for index, flags in enumerate(state.flags) if flags in unseen), None)

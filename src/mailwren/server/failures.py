@@ -1,0 +1,30 @@
+"""The store's refusals in protocol words: one place, one table (RFC 5530)."""
+
+from mailwren.imap.errors import Refused
+from mailwren.store import errors
+
+_CODES: tuple[tuple[type[errors.StoreError], bytes], ...] = (
+    (errors.NoSuchMailbox, b"NONEXISTENT"),
+    (errors.MailboxExists, b"ALREADYEXISTS"),
+    (errors.MailboxHasChildren, b"HASCHILDREN"),
+    (errors.InvalidName, b"CANNOT"),
+    (errors.CannotChange, b"CANNOT"),
+    (errors.OverQuota, b"OVERQUOTA"),
+    (errors.LimitReached, b"LIMIT"),
+    (errors.AccountDamaged, b"CONTACTADMIN"),
+    (errors.MessageDamaged, b"CORRUPTION"),
+    (errors.StoreUnavailable, b"UNAVAILABLE"),
+)
+
+
+def refusal(error: errors.StoreError, *, missing: bytes = b"NONEXISTENT") -> Refused:
+    """The answer to a refusal of the store.
+
+    Args:
+        error: what the store raised.
+        missing: the code for a mailbox that is not there; TRYCREATE where creating it would help.
+    """
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return Refused(str(error), missing if kind is errors.NoSuchMailbox else code)
+    return Refused(str(error), b"SERVERBUG")

@@ -1,0 +1,242 @@
+"""THE list: every command and capability the server has, in order. Nothing else registers; nothing registers by import.
+
+To add a command: write its syntax in ``imap/``, its runner in ``server/``, and its row here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mailwren.auth.sasl import MECHANISMS
+from mailwren.base import limits
+from mailwren.config.settings import Config
+from mailwren.imap import commands as syntax
+from mailwren.imap.errors import BadCommand, ImapError, Refused
+from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Framer
+from mailwren.imap.scanner import Scanner
+from mailwren.imap.syntax import parse_command_name
+from mailwren.server.core import (
+    append,
+    copy,
+    expunge,
+    fetch,
+    general,
+    idle,
+    login,
+    mailboxes,
+    search,
+    select,
+    status,
+    store,
+)
+from mailwren.server.core import list as listing
+from mailwren.server.session import Session
+from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
+from mailwren.store.errors import NoSuchMailbox
+
+COMMANDS: tuple[AnyCommand, ...] = (
+    # any state
+    Command(syntax.CAPABILITY, State.ANY, general.run_capability),
+    Command(syntax.NOOP, State.ANY, general.run_noop, Effect.SYNCS),
+    Command(syntax.LOGOUT, State.ANY, general.run_logout),
+    Command(syntax.ID, State.ANY, general.run_id),
+    # not authenticated
+    Command(syntax.STARTTLS, State.NOT_AUTHENTICATED, login.run_starttls),
+    Command(syntax.AUTHENTICATE, State.NOT_AUTHENTICATED, login.run_authenticate),
+    Command(syntax.LOGIN, State.NOT_AUTHENTICATED, login.run_login),
+    # authenticated or selected
+    Command(syntax.ENABLE, State.LOGGED_IN, general.run_enable),
+    Command(syntax.SELECT, State.LOGGED_IN, select.run_select),
+    Command(syntax.EXAMINE, State.LOGGED_IN, select.run_select),
+    Command(syntax.CREATE, State.LOGGED_IN, mailboxes.run_create),
+    Command(syntax.DELETE, State.LOGGED_IN, mailboxes.run_delete),
+    Command(syntax.RENAME, State.LOGGED_IN, mailboxes.run_rename),
+    Command(syntax.SUBSCRIBE, State.LOGGED_IN, mailboxes.run_subscribe),
+    Command(syntax.UNSUBSCRIBE, State.LOGGED_IN, mailboxes.run_subscribe),
+    Command(syntax.LIST, State.LOGGED_IN, listing.run_list),
+    Command(syntax.LSUB, State.LOGGED_IN, listing.run_lsub),
+    Command(syntax.XLIST, State.LOGGED_IN, listing.run_list),
+    Command(syntax.NAMESPACE, State.LOGGED_IN, listing.run_namespace),
+    Command(syntax.STATUS, State.LOGGED_IN, status.run_status),
+    Command(syntax.APPEND, State.LOGGED_IN, append.run_append, Effect.TAKES_MESSAGE),
+    Command(syntax.IDLE, State.LOGGED_IN, idle.run_idle),
+    # selected
+    Command(syntax.CLOSE, State.SELECTED, expunge.run_close),
+    Command(syntax.UNSELECT, State.SELECTED, expunge.run_unselect),
+    Command(syntax.CHECK, State.SELECTED, general.run_noop, Effect.SYNCS),
+    Command(syntax.EXPUNGE, State.SELECTED, expunge.run_expunge, uid_form=True, uid_syntax=syntax.UID_EXPUNGE),
+    Command(
+        syntax.SEARCH,
+        State.SELECTED,
+        search.run_search,
+        Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS | Effect.UID_MAY_USE_NUMBERS,
+        uid_form=True,
+    ),
+    Command(
+        syntax.FETCH,
+        State.SELECTED,
+        fetch.run_fetch,
+        Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS,
+        uid_form=True,
+    ),
+    Command(syntax.STORE, State.SELECTED, store.run_store, Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE, uid_form=True),
+    Command(syntax.COPY, State.SELECTED, copy.run_copy, Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE, uid_form=True),
+    Command(syntax.MOVE, State.SELECTED, copy.run_move, Effect.USES_NUMBERS, uid_form=True),
+)
+
+
+def _login_disabled(session: Session) -> bool:
+    return not login.login_allowed(session)
+
+
+def _starttls_offered(session: Session) -> bool:
+    return session.context.tls is not None and not session.connection.secure
+
+
+CAPABILITIES: tuple[Capability, ...] = (
+    Capability("IMAP4rev2", "RFC 9051 §6.1.1"),
+    Capability("IMAP4rev1", "RFC 3501 §6.1.1"),
+    Capability("STARTTLS", "RFC 9051 §6.2.1", State.NOT_AUTHENTICATED, _starttls_offered),
+    Capability("LOGINDISABLED", "RFC 9051 §6.2.3", State.NOT_AUTHENTICATED, _login_disabled),
+    *(
+        Capability(f"AUTH={name}", "RFC 9051 §6.2.2", State.NOT_AUTHENTICATED, login.login_allowed)
+        for name in MECHANISMS
+    ),
+    Capability("SASL-IR", "RFC 4959 §3", State.NOT_AUTHENTICATED),
+    Capability("LITERAL+", "RFC 7888 §3"),
+    Capability("LITERAL-", "RFC 7888 §5"),
+    Capability("ID", "RFC 2971 §3"),
+    Capability("ENABLE", "RFC 5161 §3"),
+    Capability("IDLE", "RFC 2177 §3", State.LOGGED_IN),
+    Capability("NAMESPACE", "RFC 2342 §5", State.LOGGED_IN),
+    Capability("CHILDREN", "RFC 3348 §3", State.LOGGED_IN),
+    Capability("LIST-EXTENDED", "RFC 5258 §3", State.LOGGED_IN),
+    Capability("LIST-STATUS", "RFC 5819 §2", State.LOGGED_IN),
+    Capability("STATUS=SIZE", "RFC 8438 §3", State.LOGGED_IN),
+    Capability("SPECIAL-USE", "RFC 6154 §2", State.LOGGED_IN),
+    Capability("CREATE-SPECIAL-USE", "RFC 6154 §3", State.LOGGED_IN),
+    Capability("UIDPLUS", "RFC 4315 §1", State.LOGGED_IN),
+    Capability("UNSELECT", "RFC 3691 §2", State.LOGGED_IN),
+    Capability("MOVE", "RFC 6851 §3", State.LOGGED_IN),
+    Capability("ESEARCH", "RFC 4731 §3", State.LOGGED_IN),
+    Capability("SEARCHRES", "RFC 5182 §2", State.LOGGED_IN),
+    Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
+    Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
+)
+
+ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2"}
+"""What ENABLE turns on: the name in upper case, and as it is written (RFC 9051 §6.3.1)."""
+
+
+class LiteralPolicy:
+    """How large a literal may be: asked by the framer before a single octet of it is kept."""
+
+    def __init__(self, message_takers: frozenset[bytes]) -> None:
+        self._message_takers = message_takers
+        self.message_limit = 0
+        """Octets of a message; 0 before login."""
+
+    def __call__(self, prefix: bytes) -> int:
+        """The largest literal that may follow the line so far."""
+        if not self.message_limit:
+            return limits.LITERAL_BEFORE_LOGIN
+        words = prefix.upper().split(b" ", 3)
+        name = words[2] if len(words) > 2 and words[1] == b"UID" else words[1] if len(words) > 1 else b""
+        return self.message_limit if name in self._message_takers else limits.LITERAL_IN_MEMORY
+
+
+class Features:
+    """The rows, frozen for look-up; made once a process."""
+
+    def __init__(
+        self, commands: Sequence[AnyCommand] = COMMANDS, capabilities: Sequence[Capability] = CAPABILITIES
+    ) -> None:
+        self._commands = {command.syntax.name: command for command in commands}
+        self._capabilities = tuple(capabilities)
+        self.enablable = dict(ENABLABLE)
+        self._numbers = frozenset(name for name, row in self._commands.items() if Effect.USES_NUMBERS in row.effects)
+        self._uid_numbers = frozenset(
+            name for name, row in self._commands.items() if Effect.UID_MAY_USE_NUMBERS in row.effects
+        )
+        self.message_takers = frozenset(
+            name for name, row in self._commands.items() if Effect.TAKES_MESSAGE in row.effects
+        )
+
+    def look_up(self, scanner: Scanner, tag: bytes, state: State) -> tuple[AnyCommand, Request]:
+        """The row of the command that the scanner stands at. Raises BadCommand: unknown, or not in this state."""
+        name, by_uid = parse_command_name(scanner)
+        command = self._commands.get(name)
+        if command is None or (by_uid and not command.uid_form):
+            raise BadCommand(f"Unknown command {'UID ' * by_uid}{name.decode('ascii', 'backslashreplace')[:40]}")
+        if not state & command.states:
+            raise BadCommand(_wrong_state(state, command.states))
+        return command, Request(tag, name, by_uid)
+
+    @staticmethod
+    def parse(command: AnyCommand, scanner: Scanner, request: Request) -> Any:
+        """The command's arguments. Raises ImapError."""
+        row = command.uid_syntax if request.by_uid and command.uid_syntax is not None else command.syntax
+        return row.parse(scanner)
+
+    def uses_numbers(self, frame: CommandFrame) -> bool:
+        """Whether a command that waits names messages by number."""
+        first = frame.fragments[0]
+        words = first.upper().split(b" ", 3) if isinstance(first, bytes) else []
+        if len(words) > 2 and words[1] == b"UID":
+            return words[2] in self._uid_numbers
+        return len(words) > 1 and words[1] in self._numbers
+
+    def capability_text(self, session: Session) -> bytes:
+        """What CAPABILITY says to this session now."""
+        hidden = session.context.config.hidden_capabilities
+        if session.user is not None:
+            hidden = session.context.config.hidden_for(session.user.name)
+        names = (
+            row.name
+            for row in self._capabilities
+            if row.states & session.state and (row.when is None or row.when(session)) and row.name.upper() not in hidden
+        )
+        return " ".join(names).encode("ascii")
+
+    def greeting(self, session: Session) -> bytes:
+        """The first line (RFC 9051 §7.1)."""
+        name = session.context.config.server_name.encode("ascii", "replace")
+        return b"* OK [CAPABILITY " + self.capability_text(session) + b"] " + name + b" Mailwren ready\r\n"
+
+    @staticmethod
+    async def refuse_literal(session: Session, event: ContinuationNeeded) -> tuple[bytes, ImapError] | None:
+        """Before a message is sent: its tag and why it would be refused anyway, or ``None`` to let it come.
+
+        "If the destination mailbox does not exist, a server MUST return an error" (RFC 9051 §6.3.12): better before
+        the client has sent megabytes.
+        """
+        scanner = Scanner(event.fragments, utf8=session.utf8)
+        tag = b"*"
+        try:
+            tag = scanner.tag()
+            name, _by_uid = parse_command_name(scanner)
+            if name != b"APPEND" or session.user is None:
+                return None
+            scanner.space()
+            mailbox = scanner.mailbox()
+        except ImapError:
+            return None  # the literal is an argument before the message; what is wrong is said when it is complete
+        try:
+            await session.account.mailbox(mailbox)
+        except NoSuchMailbox as error:
+            return tag, Refused(str(error), b"TRYCREATE")
+        return None
+
+    @staticmethod
+    def authenticated(framer: Framer, policy: LiteralPolicy, config: Config) -> None:
+        """A known user may send longer lines and whole messages."""
+        framer.line_limit = limits.LINE
+        framer.command_limit = limits.COMMAND_IN_MEMORY
+        policy.message_limit = config.message_size_limit
+
+
+def _wrong_state(state: State, wanted: State) -> str:
+    if state is State.NOT_AUTHENTICATED:
+        return "Log in first"
+    if wanted is State.NOT_AUTHENTICATED:
+        return "You are logged in already"
+    return "Select a mailbox first"

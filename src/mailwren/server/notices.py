@@ -1,0 +1,87 @@
+"""What the client is told unasked: EXPUNGE, EXISTS, RECENT, FLAGS and FETCH (RFC 9051 §7.5)."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mailwren.base.ids import FlagSetId
+from mailwren.imap.flags import SYSTEM_FLAGS
+from mailwren.server.selected import Selected
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+    from mailwren.store.api import Account
+
+
+async def tell(session: "Session", selected: Selected, *, may_expunge: bool) -> None:
+    """Move the view to the state's present and send what the client must know, in the order of view.py's rule 3."""
+    update = selected.view.advance(may_expunge=may_expunge)
+    for number in update.expunged:
+        session.send(b"* %d EXPUNGE\r\n" % number)
+    if update.exists is not None:
+        session.send(b"* %d EXISTS\r\n" % update.exists)
+        if not session.rev2:
+            await selected.claim_recent()
+            session.send(b"* %d RECENT\r\n" % selected.recent_count())
+    if update.flags or update.exists is not None:
+        tell_new_keywords(session, selected)
+    if update.flags:
+        send_flags(session, selected, update.flags, with_uid=False)
+
+
+def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool) -> None:
+    """Send FETCH responses with the present flags of messages; those gone meanwhile are passed over."""
+    view, state, account = selected.view, selected.state, selected.account
+    texts: dict[int, bytes] = {}
+    shared = view.uids is state.uids
+    lines: list[bytes] = []
+    for position in positions:
+        uid = view.uids[position]
+        index = position if shared else state.index(view.uid(position))
+        if index is None:
+            continue
+        flags = state.flags[index]
+        text = texts.get(flags)
+        if text is None:
+            text = texts[flags] = account.flag_set(FlagSetId(flags)).text
+        if view.recent and not session.rev2 and uid in view.recent:
+            text = (text + b" \\Recent").strip()
+        if with_uid:
+            lines.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (position + 1, uid, text))
+        else:
+            lines.append(b"* %d FETCH (FLAGS (%b))\r\n" % (position + 1, text))
+    if lines:
+        session.send(b"".join(lines))
+
+
+def keywords_in_use(selected: Selected) -> frozenset[str]:
+    """The keywords on any message of the mailbox: clients build their tables from FLAGS."""
+    account: Account = selected.account
+    names: set[str] = set()
+    for flags in selected.state.flag_set_ids():
+        names |= account.flag_set(FlagSetId(flags)).names
+    return frozenset(name for name in names if not name.startswith("\\"))
+
+
+def flags_line(keywords: Iterable[str]) -> bytes:
+    """The FLAGS response (RFC 9051 §7.3.5)."""
+    return b"* FLAGS (" + _flag_names(keywords) + b")\r\n"
+
+
+def permanent_flags_line(keywords: Iterable[str], *, read_only: bool) -> bytes:
+    """The PERMANENTFLAGS code (RFC 9051 §7.1); any keyword may be made up."""
+    if read_only:
+        return b"* OK [PERMANENTFLAGS ()] No flags can be changed\r\n"
+    return b"* OK [PERMANENTFLAGS (" + _flag_names(keywords) + b" \\*)] Flags permitted\r\n"
+
+
+def tell_new_keywords(session: "Session", selected: Selected) -> None:
+    """Send FLAGS and PERMANENTFLAGS again when keywords came up that the client has not heard of."""
+    keywords = keywords_in_use(selected)
+    if not keywords <= selected.keywords:
+        selected.keywords |= keywords
+        session.send(flags_line(selected.keywords))
+        session.send(permanent_flags_line(selected.keywords, read_only=selected.read_only))
+
+
+def _flag_names(keywords: Iterable[str]) -> bytes:
+    return " ".join([*SYSTEM_FLAGS, *sorted(keywords)]).encode("utf-8")

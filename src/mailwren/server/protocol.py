@@ -1,0 +1,203 @@
+"""The asyncio side of one IMAP connection: octets in and out, flow control, TLS. Knows nothing of commands.
+
+Reading is paused while more waits than the session takes; writing makes the session wait while the client does not
+read. So no client can grow the server's memory.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from mailwren.base import limits
+from mailwren.imap.framing import Framer
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+SessionFactory = Callable[["ImapProtocol"], "Session"]
+
+_READ_AHEAD = 256 * 1024
+"""Octets read ahead of the session before reading pauses."""
+
+
+class ConnectionClosed(Exception):
+    """The client has gone, or the connection was closed under a running command."""
+
+
+class ImapProtocol(asyncio.Protocol):
+    """Feeds a framer, wakes the session's task, and writes what it answers."""
+
+    __slots__ = (
+        "_closed",
+        "_factory",
+        "_loop",
+        "_reading_paused",
+        "_task",
+        "_timeout",
+        "_waiter",
+        "_writable",
+        "eof",
+        "framer",
+        "peer",
+        "secure",
+        "session",
+        "transport",
+    )
+
+    def __init__(self, factory: SessionFactory, framer: Framer, *, secure: bool) -> None:
+        """Serve one connection.
+
+        Args:
+            factory: makes the session once the connection stands.
+            framer: cuts the octets into commands.
+            secure: TLS is already on (port 993), or the connection never leaves the machine.
+        """
+        self._factory = factory
+        self.framer = framer
+        self.secure = secure
+        self.peer = ""
+        self.eof = False
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._reading_paused = False
+        self._closed = False
+        self._task: asyncio.Task[None] | None = None
+        self.transport: asyncio.Transport | None = None
+        self.session: Session | None = None
+
+    # --- called by the event loop ---------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the session, or take over the transport that STARTTLS made."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=limits.OUTPUT_HIGH_WATER)
+        if self.session is not None:
+            return
+        self.peer = _address(transport.get_extra_info("peername"))
+        self.session = self._factory(self)
+        self._task = self._loop.create_task(self.session.run())
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived and wake the session."""
+        self.framer.feed(data)
+        if self.framer.buffered > _READ_AHEAD and not self._reading_paused and self.transport is not None:
+            self._reading_paused = True
+            self.transport.pause_reading()
+        self.wake()
+
+    def eof_received(self) -> bool:
+        """The client will send no more: what it sent is still answered."""
+        self.eof = True
+        self.wake()
+        return not self.secure
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the session, wherever it is."""
+        del exc
+        self._closed = True
+        self.eof = True
+        self.wake()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_exception(ConnectionClosed())
+        self._writable = None
+        if self.session is not None:
+            self.session.connection_lost()
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly: commands wait in :meth:`drain`."""
+        if self._writable is None:
+            self._writable = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The client has read enough."""
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    # --- called by the session ------------------------------------------------------------------------------
+    def wake(self) -> None:
+        """Let a waiting session look again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        return self._closed
+
+    async def wait(self) -> None:
+        """Wait until octets arrive, the client closes, or someone calls :meth:`wake`.
+
+        Whoever wants to wait first looks whether there is anything, without awaiting in between.
+        """
+        if self._reading_paused and self.transport is not None:
+            self._reading_paused = False
+            self.transport.resume_reading()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def write(self, data: bytes) -> None:
+        """Hand octets to the transport."""
+        if self.transport is not None and not self._closed:
+            self.transport.write(data)
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - one deadline a client, not a caller's choice
+        """Wait until the client has read enough.
+
+        Raises:
+            ConnectionClosed: it went away, or did not read for ``timeout`` seconds.
+        """
+        if self._closed:
+            raise ConnectionClosed
+        if self._writable is None:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(self._writable)
+        except TimeoutError:
+            self.abort()
+            raise ConnectionClosed from None
+
+    async def start_tls(self, context: ssl.SSLContext, handshake_timeout: float) -> None:
+        """Turn TLS on; what was received before it is thrown away (RFC 9051 §11.1, command injection).
+
+        Raises:
+            ConnectionClosed: the handshake failed.
+        """
+        if self.transport is None:
+            raise ConnectionClosed
+        try:
+            transport = await self._loop.start_tls(
+                self.transport, self, context, server_side=True, ssl_handshake_timeout=handshake_timeout
+            )
+        except (OSError, ssl.SSLError, TimeoutError, ConnectionError) as error:
+            self.abort()
+            raise ConnectionClosed from error
+        if transport is None:
+            raise ConnectionClosed
+        self.transport = transport
+        self.transport.set_write_buffer_limits(high=limits.OUTPUT_HIGH_WATER)
+        self.secure = True
+
+    def close(self) -> None:
+        """Close after what was written has gone out."""
+        if self.transport is not None and not self._closed:
+            self.transport.close()
+
+    def cancel(self) -> None:
+        """End the session's task wherever it is."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.transport is not None and not self._closed:
+            self.transport.abort()
+
+
+def _address(peername: object) -> str:
+    return str(peername[0]) if isinstance(peername, tuple) and peername else "local"

@@ -1,0 +1,66 @@
+"""The selected mailbox of one session: the shared state, the session's view of it, and how it was selected."""
+
+from dataclasses import dataclass
+
+from mailwren.base.ids import MailboxId
+from mailwren.base.ranges import RangeSet
+from mailwren.imap.errors import Refused
+from mailwren.server.view import Span, View
+from mailwren.store.api import Account
+from mailwren.store.errors import NoSuchMailbox
+from mailwren.store.mailbox_state import MailboxState, uid_spans
+from mailwren.store.operations import ClaimRecent, RecentClaimed
+
+
+@dataclass(slots=True, eq=False)
+class Selected:
+    """A mailbox as one session has it open."""
+
+    account: Account
+    id: MailboxId
+    state: MailboxState
+    view: View
+    read_only: bool
+    keywords: frozenset[str]
+    """The keywords that the client was told of with FLAGS."""
+
+    async def refresh(self) -> None:
+        """Take in every committed change; a deleted mailbox is marked as such."""
+        try:
+            await self.account.open_mailbox(self.id)
+        except NoSuchMailbox:
+            self.state.deleted = True
+
+    def require_write(self) -> None:
+        """Raise Refused when the mailbox was opened with EXAMINE."""
+        if self.read_only:
+            raise Refused("The mailbox was selected read-only", b"NOPERM")
+
+    async def claim_recent(self) -> None:
+        """Make messages that no session was told of this session's recent ones (RFC 3501 §2.3.2)."""
+        mailbox = self.state.mailbox
+        first = mailbox.first_recent
+        if first >= mailbox.uid_next:
+            return
+        if not self.read_only:
+            (outcome,) = await self.account.apply([ClaimRecent(self.id)])
+            assert isinstance(outcome, RecentClaimed)
+            first = outcome.first
+        if first <= self.view.last_uid():
+            fresh = RangeSet([(first, self.view.last_uid())])
+            self.view.recent = self.view.recent.union(fresh)
+
+    def recent_count(self) -> int:
+        """How many messages are recent for this session."""
+        return sum(stop - start for start, stop in self.view_spans(self.view.recent))
+
+    def view_spans(self, uids: RangeSet) -> list[Span]:
+        """Positions in the view of the messages in ``uids``."""
+        return list(uid_spans(self.view.uids, uids, self.view.count))
+
+    def lacks(self, spans: list[Span]) -> bool:
+        """Whether any message at these positions has gone away meanwhile."""
+        view, state = self.view, self.state
+        if view.uids is state.uids:
+            return False
+        return any(state.index(view.uid(position)) is None for start, stop in spans for position in range(start, stop))

@@ -1,0 +1,398 @@
+"""One client's session: its state, its output, and the loop that runs one command at a time.
+
+Rules for whoever edits this file:
+
+1. Commands run one after another in the order received, so tagged answers come in that order and RFC 9051 §5.5's
+   ambiguities cannot arise.
+2. A command writes with :meth:`Session.send` and lets :meth:`Session.flush` wait for the client; nothing else
+   touches the transport.
+3. Only :meth:`Session.tell` moves the view, so message numbers change only where EXPUNGE goes out.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from mailwren.base import limits
+from mailwren.base.ids import MailboxId
+from mailwren.base.logs import log
+from mailwren.base.ranges import RangeSet
+from mailwren.imap.errors import BadCommand, Bye, ImapError, Refused
+from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
+from mailwren.imap.scanner import Scanner
+from mailwren.server import failures, notices
+from mailwren.server.protocol import ConnectionClosed, ImapProtocol
+from mailwren.server.selected import Selected
+from mailwren.server.table import AnyCommand, Completion, Effect, Request, State
+from mailwren.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailwren.auth.users import User
+    from mailwren.server.context import ServerContext
+    from mailwren.server.features import Features, LiteralPolicy
+    from mailwren.store.api import Account
+
+
+class Session:
+    """One connection's protocol state and its command loop.
+
+    Attributes:
+        context: what all sessions of the process share.
+        features: the command table and the capabilities.
+        policy: how large a literal the framer lets in.
+        connection: the octets' way in and out.
+        state: which commands are legal now (RFC 9051 §3).
+        user: who logged in, if anybody.
+        selected: the selected mailbox, if any.
+        enabled: upper-case names turned on by ENABLE.
+        client_id: what the client said of itself with ID.
+    """
+
+    def __init__(
+        self, connection: ImapProtocol, context: "ServerContext", features: "Features", policy: "LiteralPolicy"
+    ) -> None:
+        self.context = context
+        self.features = features
+        self.policy = policy
+        self.connection = connection
+        self.state = State.NOT_AUTHENTICATED
+        self.user: User | None = None
+        self.enabled: set[str] = set()
+        self.client_id: dict[str, str | None] = {}
+        self.selected: Selected | None = None
+        self.saved = RangeSet()
+        self.idling = False
+        self._account: Account | None = None
+        self._output: list[bytes] = []
+        self._output_size = 0
+        self._bad_commands = 0
+        self._peeked: Event | None = None
+        self._ended = False
+        self._counted = False
+        self._unwatch: Callable[[], None] | None = None
+        self._mailbox_hint = False
+        self._last_activity = context.clock()
+        self._slice_end = 0.0
+        self._login_deadline = asyncio.get_running_loop().call_later(context.config.login_timeout, self._login_too_late)
+
+    # --- what commands ask ----------------------------------------------------------------------------------
+    @property
+    def rev2(self) -> bool:
+        """Whether the client enabled IMAP4rev2 (RFC 9051 §6.3.1)."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Whether mailbox names and quoted strings are UTF-8 on this connection: asked only here."""
+        return self.rev2 or "UTF8=ACCEPT" in self.enabled
+
+    @property
+    def account(self) -> "Account":
+        """The logged-in user's mail."""
+        if self._account is None:
+            raise BadCommand("Log in first")
+        return self._account
+
+    @property
+    def mailbox(self) -> Selected:
+        """The selected mailbox."""
+        if self.selected is None:
+            raise BadCommand("Select a mailbox first")
+        return self.selected
+
+    # --- output ---------------------------------------------------------------------------------------------
+    def send(self, data: bytes) -> None:
+        """Queue output; whole lines or pieces of a literal."""
+        self._output.append(data)
+        self._output_size += len(data)
+
+    async def flush(self) -> None:
+        """Hand queued output to the transport and wait while the client does not read."""
+        if self._output:
+            data = b"".join(self._output)
+            self._output.clear()
+            self._output_size = 0
+            self.connection.write(data)
+        await self.connection.drain(self.context.config.write_timeout)
+
+    async def breathe(self) -> None:
+        """For long commands, between messages: flush what is much, let others run after a slice of time."""
+        if self._output_size >= limits.OUTPUT_CHUNK:
+            await self.flush()
+        now = time.perf_counter()
+        if now > self._slice_end:
+            await asyncio.sleep(0)
+            self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
+
+    # --- notices --------------------------------------------------------------------------------------------
+    async def refresh(self) -> None:
+        """Bring the selected mailbox's shared state up to date with every process's changes."""
+        if self.selected is not None:
+            await self.selected.refresh()
+
+    async def tell(self, *, may_expunge: bool, refresh: bool = True) -> None:
+        """Tell the client what changed in its mailbox (RFC 9051 §5.2, §7.5.1)."""
+        selected = self.selected
+        if selected is None:
+            return
+        if refresh:
+            await selected.refresh()
+        self._mailbox_hint = False
+        if selected.state.deleted:
+            raise Bye("The selected mailbox was deleted")
+        await notices.tell(self, selected, may_expunge=may_expunge and not self._numbers_wait())
+
+    def _numbers_wait(self) -> bool:
+        """Whether the next pipelined command names messages by number: then no EXPUNGE may come before it."""
+        if self.selected is None or not self.selected.view.stale or self.idling:
+            return False
+        if self._peeked is None:
+            self._peeked = self.connection.framer.next_event()
+        if not isinstance(self._peeked, CommandFrame):
+            return False
+        return self.features.uses_numbers(self._peeked)
+
+    # --- input ----------------------------------------------------------------------------------------------
+    async def next_event(self) -> Event:
+        """The next event of the framer. Raises ConnectionClosed, Bye (the server stops)."""
+        while True:
+            if self.context.stopping:
+                raise Bye("Server is shutting down", b"UNAVAILABLE")
+            event, self._peeked = self._peeked or self.connection.framer.next_event(), None
+            if event is not None:
+                self._last_activity = self.context.clock()
+                return event
+            if self.connection.eof:
+                raise ConnectionClosed
+            await self.connection.wait()
+
+    async def read_line(self) -> bytes:
+        """One line outside of the command grammar: a SASL response. Raises ConnectionClosed, BadCommand."""
+        self.connection.framer.expect_line()
+        await self.flush()
+        event = await self.next_event()
+        if isinstance(event, LineFrame):
+            return event.line
+        if isinstance(event, Overflow):
+            raise BadCommand(event.text)
+        raise BadCommand("Expected a line")
+
+    async def wait_for_line(self) -> bytes | None:
+        """IDLE's wait: the next line, or ``None`` when the mailbox may have changed. Raises ConnectionClosed."""
+        while True:
+            if self.context.stopping:
+                raise Bye("Server is shutting down", b"UNAVAILABLE")
+            event = self.connection.framer.next_event()
+            if isinstance(event, LineFrame):
+                return event.line
+            if isinstance(event, Overflow):
+                raise BadCommand(event.text)
+            if self._mailbox_hint:
+                return None
+            if self.connection.eof:
+                raise ConnectionClosed
+            await self.connection.wait()
+
+    # --- the loop -------------------------------------------------------------------------------------------
+    async def run(self) -> None:
+        """Serve the connection from greeting to end; never raises."""
+        try:
+            if self._admitted():
+                self.send(self.features.greeting(self))
+                await self.flush()
+                while not self._ended:
+                    await self._handle(await self.next_event())
+        except ConnectionClosed:
+            pass
+        except Bye as bye:
+            await self._say_bye(bye)
+        except asyncio.CancelledError:
+            await self._say_bye(Bye("Server is shutting down", b"UNAVAILABLE"))
+        except Exception:
+            log.exception("session failed", peer=self.connection.peer)
+            await self._say_bye(Bye("Internal error", b"SERVERBUG"))
+        finally:
+            await self._finish()
+
+    def _admitted(self) -> bool:
+        peer = self.connection.peer
+        reason = self.context.admit(peer)
+        if reason is not None:
+            raise Bye(reason, b"UNAVAILABLE" if self.context.stopping else b"LIMIT")
+        self.context.sessions.add(self)
+        self.context.count_before_login(peer, 1)
+        self._counted = True
+        return True
+
+    async def _handle(self, event: Event) -> None:
+        if isinstance(event, CommandFrame):
+            await self._command(event)
+        elif isinstance(event, ContinuationNeeded):
+            await self._continuation(event)
+        elif isinstance(event, Overflow):
+            self._overflow(event)
+            await self.flush()
+
+    def _overflow(self, event: Overflow) -> None:
+        too_big = event.kind is OverflowKind.LITERAL
+        self._answer(event.tag or b"*", Refused(event.text, b"TOOBIG") if too_big else BadCommand(event.text, b"LIMIT"))
+        self._count_bad()
+
+    async def _continuation(self, event: ContinuationNeeded) -> None:
+        refusal = await self.features.refuse_literal(self, event)
+        if refusal is None:
+            self.connection.framer.accept_literal()
+            self.send(b"+ OK\r\n")
+        else:
+            self.connection.framer.refuse_literal()
+            self._answer(*refusal)
+        await self.flush()
+
+    async def _command(self, frame: CommandFrame) -> None:
+        tag = b"*"
+        scanner = Scanner(frame.fragments, utf8=self.utf8)
+        try:
+            try:
+                tag = scanner.tag()
+                command, request = self.features.look_up(scanner, tag, self.state)
+                arguments = self.features.parse(command, scanner, request)
+            except ImapError:
+                self._count_bad()
+                raise
+            await self._run(command, arguments, request)
+        except Bye:
+            raise
+        except ImapError as error:
+            self._answer(tag, error)
+        except StoreError as error:
+            self._answer(tag, failures.refusal(error))
+        except (ConnectionClosed, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("command failed", command=_first_words(frame), user=self.user.name if self.user else None)
+            self._answer(tag, Refused("Internal error, it has been logged", b"SERVERBUG"))
+        finally:
+            frame.close()
+        await self.flush()
+
+    async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
+        self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
+        if Effect.SYNCS in command.effects:
+            await self.refresh()
+        holds = Effect.UID_MAY_USE_NUMBERS if request.by_uid else Effect.HOLDS_EXPUNGE
+        may_expunge = holds not in command.effects
+        try:
+            completion = await command.run(self, arguments, request) or Completion()
+        except (ImapError, StoreError):
+            await self.tell(may_expunge=may_expunge)
+            raise
+        if completion.silent:
+            return
+        await self.tell(may_expunge=may_expunge)
+        code = b"[" + completion.code + b"] " if completion.code else b""
+        text = completion.text or (b"UID " if request.by_uid else b"") + request.name + b" completed"
+        self.send(request.tag + b" OK " + code + text + b"\r\n")
+
+    def _answer(self, tag: bytes, error: ImapError) -> None:
+        code = b"[" + error.code + b"] " if error.code else b""
+        text = error.text.encode("ascii" if not self.utf8 else "utf-8", "backslashreplace")
+        self.send(tag + b" " + error.status + b" " + code + text.translate(_ONE_LINE) + b"\r\n")
+
+    def _count_bad(self) -> None:
+        """Probes and speakers of other protocols are shown the door before login."""
+        self._bad_commands += 1
+        if self.state is State.NOT_AUTHENTICATED and self._bad_commands >= limits.BAD_COMMANDS_BEFORE_LOGIN:
+            raise Bye("Too many invalid commands")
+
+    # --- login, selection, end ------------------------------------------------------------------------------
+    async def logged_in(self, user: "User") -> None:
+        """The client proved to be ``user``.
+
+        Raises:
+            Refused: too many connections of this user from this address.
+        """
+        if not self.context.may_log_in(user.name, self.connection.peer):
+            raise Refused("Too many connections of this user from your address", b"LIMIT")
+        account = await self.context.store.account(user.account_id)
+        if self.connection.closed:
+            await self.context.store.release(account)
+            raise ConnectionClosed
+        self._account = account
+        self.user = user
+        self.state = State.AUTHENTICATED
+        self._login_deadline.cancel()
+        self.context.count_before_login(self.connection.peer, -1)
+        self.context.count_logged_in(user.name, self.connection.peer, 1)
+        self.features.authenticated(self.connection.framer, self.policy, self.context.config)
+        self._unwatch = account.watch(self._hint)
+
+    def select(self, selected: Selected | None) -> None:
+        """Change the selected mailbox; ``None`` selects nothing."""
+        self.selected = selected
+        self.saved = RangeSet()
+        self._mailbox_hint = False
+        self.state = State.AUTHENTICATED if selected is None else State.SELECTED
+
+    def end(self) -> None:
+        """No command will be read after this one."""
+        self._ended = True
+
+    def _hint(self, mailbox: MailboxId) -> None:
+        if self.selected is not None and mailbox in (self.selected.id, 0):
+            self._mailbox_hint = True
+            if self.idling:
+                self.connection.wake()
+
+    def heartbeat(self, now: float) -> None:
+        """Look again if idling; end if silent for too long (never while idling: clients stay for days)."""
+        if self.idling:
+            self._mailbox_hint = True
+            self.connection.wake()
+        elif now - self._last_activity > self.context.config.idle_timeout:
+            self.connection.write(b"* BYE Idle for too long\r\n")
+            self.connection.close()
+
+    def _login_too_late(self) -> None:
+        self.connection.write(b"* BYE Login took too long\r\n")
+        self.connection.close()
+
+    def connection_lost(self) -> None:
+        """The connection is gone; the loop notices at its next wait."""
+        self._login_deadline.cancel()
+
+    async def _say_bye(self, bye: Bye) -> None:
+        self._answer(b"*", bye)
+        try:
+            await self.flush()
+        except ConnectionClosed:
+            pass
+
+    async def _finish(self) -> None:
+        self._login_deadline.cancel()
+        self.context.sessions.discard(self)
+        if self._unwatch is not None:
+            self._unwatch()
+        if self.user is not None:
+            self.context.count_logged_in(self.user.name, self.connection.peer, -1)
+        elif self._counted:
+            self.context.count_before_login(self.connection.peer, -1)
+        if self._account is not None:
+            await self.context.store.release(self._account)
+            self._account = None
+        self.connection.close()
+
+
+def _first_words(frame: CommandFrame) -> str:
+    """The command's name for the log, never its arguments."""
+    first = frame.fragments[0] if frame.fragments else b""
+    words = first.split(b" ", 3)[1:3] if isinstance(first, bytes) else []
+    return (
+        b" ".join(words).decode("ascii", "replace")[:40]
+        if words and words[0].upper() == b"UID"
+        else (words[0].decode("ascii", "replace")[:40] if words else "")
+    )
+
+
+_ONE_LINE = bytes.maketrans(b"\r\n\0", b"   ")

@@ -1,0 +1,183 @@
+"""One session's picture of its selected mailbox: message numbers, and what the client has not been told yet.
+
+Pure: no sockets, no storage, no clock. The rules:
+
+1. A message number means what it meant when the client was last told; it changes only when EXPUNGE goes out.
+2. ``uids[:count]`` is what the client knows. The array is shared with the mailbox's state as long as nothing that
+   the client still counts has gone away; then it is a private copy.
+3. What goes out, in this order: expunges, then one EXISTS (and RECENT), then flags. An EXISTS is never stale.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mailwren.base.ids import ModSeq, SequenceNumber, Uid
+from mailwren.base.ranges import RangeSet
+from mailwren.imap.errors import BadCommand
+from mailwren.imap.sequence_set import SequenceSet
+from mailwren.store.mailbox_state import MailboxState, uid_spans
+
+Span = tuple[int, int]
+"""Positions from 0, half open."""
+
+
+@dataclass(slots=True)
+class Update:
+    """What the client is to be told now."""
+
+    expunged: list[SequenceNumber] = field(default_factory=list)
+    """Numbers in the order to send: each one already counts the ones before it as gone."""
+    expunged_uids: RangeSet = field(default_factory=RangeSet)
+    """The same messages by UID."""
+    exists: int | None = None
+    """The new number of messages, when messages came in."""
+    arrived: Span = (0, 0)
+    """Positions of the messages that came in."""
+    flags: list[int] = field(default_factory=list)
+    """Positions (in this view, after the expunges) of messages whose flags changed, ascending."""
+
+
+class View:
+    """The client's numbering of one mailbox and how far it has been told."""
+
+    __slots__ = ("_own", "count", "recent", "state", "told", "uids")
+
+    def __init__(self, state: MailboxState) -> None:
+        """A fresh look at ``state``: nothing is pending."""
+        self.state = state
+        self.uids: array[int] = state.uids
+        self.count = len(state.uids)
+        self.told: ModSeq = state.modseq
+        self.recent = RangeSet()
+        self._own: set[int] = set()
+
+    # --- numbers and UIDs -----------------------------------------------------------------------------------
+    def uid(self, position: int) -> Uid:
+        """The UID at a position from 0."""
+        return Uid(self.uids[position])
+
+    def position(self, uid: int) -> int | None:
+        """The position of a UID from 0, or ``None`` when the client does not know it."""
+        index = bisect_left(self.uids, uid, 0, self.count)
+        return index if index < self.count and self.uids[index] == uid else None
+
+    def last_uid(self) -> int:
+        """The largest UID the client knows, 0 in an empty mailbox."""
+        return self.uids[self.count - 1] if self.count else 0
+
+    def resolve(self, messages: SequenceSet, saved: RangeSet, *, by_uid: bool) -> list[Span]:
+        """The positions that a sequence set names, ascending.
+
+        Args:
+            messages: the set as the client wrote it.
+            saved: the UIDs that ``$`` stands for (RFC 9051 §6.4.4.1).
+            by_uid: the numbers are UIDs; those that do not exist are passed over.
+
+        Raises:
+            BadCommand: a message number that does not exist (RFC 9051 §9, seq-number).
+        """
+        if messages.saved:
+            return list(uid_spans(self.uids, saved, self.count))
+        if by_uid:
+            return list(uid_spans(self.uids, messages.resolve(self.last_uid()), self.count))
+        if messages.largest_number > self.count or (self.count == 0 and messages.has_star):
+            raise BadCommand(f"There are only {self.count} messages")
+        return [(start - 1, stop) for start, stop in messages.resolve(self.count).ranges()]
+
+    def uids_of(self, spans: list[Span]) -> RangeSet:
+        """The UIDs at positions."""
+        return RangeSet.of_sorted(uid for start, stop in spans for uid in self.uids[start:stop])
+
+    # --- what the client has not been told ------------------------------------------------------------------
+    @property
+    def stale(self) -> bool:
+        """Whether messages that the client still counts have gone away."""
+        return self.uids is not self.state.uids and bool(self._missing())
+
+    def note_own_change(self, modseq: ModSeq) -> None:
+        """A change of this session's own that its command answers itself: not to be told again."""
+        self._own.add(modseq)
+
+    def advance(self, *, may_expunge: bool) -> Update:
+        """Move the client's picture to the state's, and say what it must be told.
+
+        Args:
+            may_expunge: EXPUNGE may go out now (RFC 9051 §7.5.1). Otherwise messages gone keep their numbers.
+        """
+        update = Update()
+        if self.told == self.state.modseq and (self.uids is self.state.uids) and self.count == len(self.uids):
+            return update
+        if may_expunge and self.uids is not self.state.uids:
+            self._take_expunges(update)
+        self._take_arrivals(update)
+        self._take_flags(update)
+        self.told = self.state.modseq
+        self._own.clear()
+        return update
+
+    def _take_expunges(self, update: Update) -> None:
+        missing = self._missing()
+        gone = 0
+        uids: list[tuple[int, int]] = []
+        for start, stop in missing:
+            update.expunged.extend([SequenceNumber(start + 1 - gone)] * (stop - start))
+            uids.extend(RangeSet.of_sorted(self.uids[start:stop]).ranges())
+            gone += stop - start
+        update.expunged_uids = RangeSet(uids)
+        self.recent = self.recent.difference(update.expunged_uids)
+        last = self.last_uid()
+        self.uids = self.state.uids
+        self.count = bisect_left(self.uids, last + 1)
+
+    def _take_arrivals(self, update: Update) -> None:
+        current = self.state.uids
+        if self.uids is current:
+            arrived = len(current) - self.count
+        else:
+            first = bisect_left(current, self.last_uid() + 1)
+            arrived = len(current) - first
+            if arrived:
+                self.uids = self.uids[: self.count] + current[first:]
+        if arrived:
+            update.arrived = (self.count, self.count + arrived)
+            self.count += arrived
+            update.exists = self.count
+
+    def _take_flags(self, update: Update) -> None:
+        state, own, told = self.state, self._own, self.told
+        first_new = update.arrived[0] if update.exists is not None else self.count
+        for start, stop in uid_spans(self.uids, state.changed_since(told), first_new):
+            for position in range(start, stop):
+                index = position if self.uids is state.uids else state.index(Uid(self.uids[position]))
+                if index is not None and state.modseqs[index] > told and state.modseqs[index] not in own:
+                    update.flags.append(position)
+
+    def _missing(self) -> list[Span]:
+        """Positions that the client counts and the state no longer has: one binary search for each run of them."""
+        return list(_missing_spans(self.uids, self.count, self.state.uids))
+
+
+def _missing_spans(known: "array[int]", count: int, current: "array[int]") -> Iterator[Span]:
+    """Spans of the first ``count`` of ``known`` that ``current`` lacks; both ascend.
+
+    Up to the first missing message both arrays agree, from there on they never do: a binary search finds it.
+    """
+    position = shift = 0
+    length = len(current)
+    while position < count:
+        low, high = position, count
+        while low < high:
+            middle = (low + high) // 2
+            if middle - shift < length and known[middle] == current[middle - shift]:
+                low = middle + 1
+            else:
+                high = middle
+        if low >= count:
+            return
+        following = low - shift
+        stop = bisect_left(known, current[following], low, count) if following < length else count
+        yield low, stop
+        shift += stop - low
+        position = stop

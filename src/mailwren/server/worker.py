@@ -1,0 +1,117 @@
+"""One serving process: its event loop, store, users, listeners, and its orderly end."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mailwren.auth.passwords import PasswordChecker
+from mailwren.auth.throttle import LoginThrottle
+from mailwren.auth.users import UserDirectory
+from mailwren.base import limits
+from mailwren.base.logs import log
+from mailwren.config.settings import Config, ListenProtocol
+from mailwren.delivery.server import lmtp_factory
+from mailwren.imap.framing import Framer
+from mailwren.server.certificates import CertificateError, CertificateReloader
+from mailwren.server.context import ServerContext
+from mailwren.server.features import Features, LiteralPolicy
+from mailwren.server.protocol import ImapProtocol
+from mailwren.server.session import Session
+from mailwren.server.sockets import Bound
+from mailwren.store.bus_unix import UnixBus
+from mailwren.store.octets import Spool
+from mailwren.store.sqlite.store import SqliteMailStore
+
+
+@dataclass(slots=True)
+class Worker:
+    """Serves one socket of each listener until told to stop."""
+
+    config: Config
+    bound: Sequence[Bound]
+    number: int
+    reloader: CertificateReloader | None
+    on_ready: "asyncio.Event | None" = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; then say BYE and let running commands finish."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        bus = UnixBus(self.config.data, loop)
+        users = UserDirectory(self.config.data / "users.sqlite3")
+        store = SqliteMailStore(self.config.data, bus=bus, durability=self.config.durability.value)
+        passwords = PasswordChecker(users)
+        reloader = self.reloader
+        context = ServerContext(
+            self.config,
+            store,
+            passwords,
+            LoginThrottle(),
+            time.monotonic,
+            None if reloader is None else lambda: reloader.context,
+        )
+        servers = [await self._listen(context, each, users) for each in self.bound]
+        heartbeat = loop.create_task(context.heartbeat(limits.HEARTBEAT_SECONDS))
+        log.info("serving", worker=self.number, addresses=[each.listener.address for each in self.bound])
+        if self.on_ready is not None:
+            self.on_ready.set()
+        try:
+            await stop.wait()
+        finally:
+            for server in servers:
+                server.close()
+            heartbeat.cancel()
+            await _end_sessions(context)
+            passwords.close()
+            await store.close()
+            users.close()
+            bus.close()
+            log.info("stopped", worker=self.number)
+
+    async def _listen(self, context: ServerContext, bound: Bound, users: UserDirectory) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        protocol, sock = bound.listener.protocol, bound.of_worker(self.number)
+        if protocol is ListenProtocol.LMTP:
+            return await loop.create_server(lmtp_factory(context.store, users, self.config), sock=sock)
+        secure = protocol is ListenProtocol.IMAPS
+        factory = partial(make_protocol, context, Features(), secure=secure)
+        if not secure or self.reloader is None:
+            return await loop.create_server(factory, sock=sock)
+        return await loop.create_server(
+            factory, sock=sock, ssl=self.reloader.context, ssl_handshake_timeout=self.config.login_timeout
+        )
+
+    def _reload(self) -> None:
+        if self.reloader is None:
+            return
+        try:
+            self.reloader.reload()
+            log.info("certificate reloaded")
+        except CertificateError as error:
+            log.error("certificate not reloaded, the old one stays in use", reason=str(error))
+
+
+def make_protocol(context: ServerContext, features: Features, *, secure: bool) -> ImapProtocol:
+    """A connection's protocol object with its framer and session."""
+    policy = LiteralPolicy(features.message_takers)
+    framer = Framer(policy, Spool)
+    return ImapProtocol(lambda connection: Session(connection, context, features, policy), framer, secure=secure)
+
+
+async def _end_sessions(context: ServerContext) -> None:
+    """Every session says BYE once its command is through; those that take too long are cut off."""
+    context.stopping = True
+    deadline = context.clock() + context.config.shutdown_timeout
+    while context.sessions and context.clock() < deadline:
+        for session in list(context.sessions):
+            session.connection.wake()
+        await asyncio.sleep(0.05)
+    for session in list(context.sessions):
+        session.connection.cancel()
+    await asyncio.sleep(0)

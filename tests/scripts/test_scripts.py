@@ -1,0 +1,66 @@
+"""Every transcript in this folder, played whole, byte by byte and pipelined."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.support.inprocess import Client, server_context
+from tests.support.transcript import Player, Script, parse_script
+
+from mailwren.server.features import Features
+
+SCRIPTS = sorted(Path(__file__).parent.glob("*.imap"))
+MESSAGE = (
+    b"From: Ann Example <ann@example.org>\r\nTo: bob@example.org\r\nSubject: Message %d\r\n"
+    b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <%d@example.org>\r\n\r\nThis is message %d.\r\n"
+)
+
+
+async def _prepare(client: Client, script: Script) -> None:
+    await client.login()
+    for name in filter(None, (each.strip() for each in script.header.get("mailboxes", "").split(","))):
+        assert b" OK " in await client.command(b'CREATE "%b"' % name.encode())
+    for number in range(1, int(script.header.get("messages", "0")) + 1):
+        body = MESSAGE % (number, number, number)
+        client.send(b'a APPEND INBOX "07-Feb-1994 21:52:25 -0800" {%d+}\r\n%b\r\n' % (len(body), body))
+        assert b"OK" in await client.until(lambda data: data.index(b"\r\n") + 2 if b"\r\n" in data else None)
+    if script.header.get("recent", "no") == "no":
+        await client.command(b"SELECT INBOX")
+    await client.close()
+
+
+async def _enter(client: Client, script: Script, number: int) -> None:
+    state = script.header.get("state", "selected")
+    if state == "none":
+        await client.line()
+        return
+    await client.login()
+    if str(number) in script.header.get("rev2", "").replace(",", " ").split():
+        await client.command(b"ENABLE IMAP4rev2")
+    if state == "selected":
+        assert b" OK " in await client.command(b"SELECT INBOX")
+
+
+async def _play(path: Path, mode: str) -> None:
+    script = parse_script(path)
+    features = Features()
+    async with server_context() as context:
+        keep = await context.store.account(b"anna".hex())
+        await _prepare(Client(context, features), script)
+        count = int(script.header.get("connections", "1"))
+        clients = {number: Client(context, features) for number in range(1, count + 1)}
+        for number, client in clients.items():
+            await _enter(client, script, number)
+        await Player(clients, mode).play(script)
+        for client in clients.values():
+            await client.close()
+        await context.store.release(keep)
+
+
+@pytest.mark.parametrize("mode", ["whole", "bytes", "packet"])
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_script(path: Path, mode: str) -> None:
+    """The server answers as the transcript says."""
+    if mode == "packet" and parse_script(path).header.get("packet") == "no":
+        pytest.skip("this script depends on the order of several connections")
+    asyncio.run(_play(path, mode))

@@ -154,7 +154,9 @@ BUS_DATAGRAM: Final = 8 * 1024
 BUS_PENDING: Final = 10_000
 """Hints kept for a process that is too busy to take them; beyond it the newest are lost, which costs latency only."""
 BUS_RETRY_SECONDS: Final = 0.005
-"""Pause until hints are offered again to a process whose socket was full."""
+"""Pause until hints are offered again to a process whose socket was full; doubles while it stays so."""
+BUS_RETRY_SECONDS_MAX: Final = 1.0
+"""The longest such pause: a stopped process costs its neighbours next to nothing."""
 
 # --- logs ---------------------------------------------------------------------------------------------------
 LOG_VALUE: Final = 1000
@@ -179,3 +181,17 @@ LMTP_COMMANDS_AT_ONCE: Final = 100
 """Commands answered before other connections have their turn."""
 DELIVERIES_AT_ONCE: Final = 16
 """Accounts that one message is delivered to at the same time: bounds copies of a large message on the disk."""
+
+# --- import and export --------------------------------------------------------------------------------------
+IMPORT_BATCH_MESSAGES: Final = 100
+"""Messages of one import stored in one transaction: far fewer syncs, and others of the account still get their turn."""
+IMPORT_BATCH_OCTETS: Final = 4 * 1024 * 1024
+"""Octets of messages in one such transaction; two batches are in memory at a time."""
+IMPORT_LISTED: Final = 10_000
+"""Problems, and notes, that a report lists one by one; beyond it they are counted."""
+IMPORT_CONTROL_FILE: Final = 256 * 1024 * 1024
+"""Octets of a UID list, index or keyword list that are read: about 100 for each message of a folder."""
+MH_SEQUENCE: Final = 1_000_000
+"""Messages in one range of an MH sequence."""
+EXPORT_LEVEL: Final = 180
+"""Octets of one level of an exported mailbox's path: below every file system's 255 with endings and marks added."""

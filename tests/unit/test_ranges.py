@@ -1,5 +1,7 @@
 """RangeSet against Python's own sets."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_set_operations(left: list[tuple[int, int]], right: list[tuple[int, int]
         assert list(result) == sorted(wanted)
         assert len(result) == len(wanted)
         spans = list(result.ranges())
-        assert all(stop + 1 < start for (_, stop), (start, _) in zip(spans, spans[1:], strict=False))
+        assert all(stop + 1 < start for (_, stop), (start, _) in pairwise(spans))
 
 
 @given(PAIRS)

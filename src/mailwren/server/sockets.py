@@ -5,7 +5,6 @@ socket is one that all workers share.
 """
 
 import errno
-import os
 import socket
 import stat
 from collections.abc import Iterable, Sequence
@@ -150,7 +149,7 @@ def _remove_stale(path: Path) -> None:
     try:
         probe.connect(str(path))
     except ConnectionRefusedError:
-        os.unlink(path)
+        path.unlink()
     else:
         raise OSError(errno.EADDRINUSE, "another server answers there")
     finally:

@@ -308,6 +308,23 @@ class Config:
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """What is allowed and yet worth a word when the server starts."""
 
+    @property
+    def certificate_file(self) -> Path:
+        """The certificate that is served: the configured one, or the self-signed one with its key in the same file."""
+        return self.tls_certificate or self.data / "certificate.pem"
+
+    @property
+    def users_file(self) -> Path:
+        """The database of users."""
+        return self.data / "users.sqlite3"
+
+    def quota_for(self, octets: int | None, messages: int | None) -> tuple[int | None, int | None]:
+        """The octets and messages that a user with these own limits may keep; ``None`` is no limit."""
+        return (
+            self.quota_octets if octets is None else octets,
+            self.quota_messages if messages is None else messages,
+        )
+
     def hidden_for(self, user: str) -> frozenset[str]:
         """All capabilities that are hidden from a user."""
         return frozenset(self.hidden_capabilities) | frozenset(self.hidden_capabilities_for_user.get(user, ()))

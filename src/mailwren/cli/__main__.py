@@ -1,0 +1,5 @@
+"""`python -m mailwren.cli` is `mailwren`."""
+
+from mailwren.cli.main import main
+
+main()

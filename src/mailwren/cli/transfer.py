@@ -1,0 +1,207 @@
+"""`mailwren import` and `mailwren export`: whole mailboxes in and out."""
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailwren.cli.access import open_store, open_users
+from mailwren.cli.data_folder import existing_data
+from mailwren.cli.failures import ExitStatus
+from mailwren.cli.options import ConfigOption, DataOption, JsonOption, UserOption, read_config
+from mailwren.cli.output import clean, notice, print_json, print_table, size_text
+from mailwren.cli.progress import progress_bar
+from mailwren.config.settings import Config
+
+if TYPE_CHECKING:
+    from mailwren.auth.users import User
+    from mailwren.transfer.exporter import ExportOptions
+    from mailwren.transfer.importer import ImportOptions
+    from mailwren.transfer.report import ExportReport, ImportReport, Problem
+
+_SHOWN = 20
+"""How many problems are printed; --json has all of them."""
+
+
+class MboxDialectName(StrEnum):
+    """The dialects of mbox, by name (see ``transfer.mbox.MboxDialect``)."""
+
+    AUTO = "auto"
+    MBOXO = "mboxo"
+    MBOXRD = "mboxrd"
+    MBOXCL = "mboxcl"
+    MBOXCL2 = "mboxcl2"
+
+
+class ExportFormatName(StrEnum):
+    """The forms of an export, by name (see ``transfer.exporter.ExportFormat``)."""
+
+    MBOX = "mbox"
+    MAILDIR = "maildir"
+    EML = "eml"
+
+
+def import_mail(
+    context: typer.Context,
+    *,
+    user: UserOption,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Files and folders of mail.", show_default=False)
+    ],
+    mailbox: Annotated[
+        str,
+        typer.Option(
+            "--mailbox", metavar="NAME", help="Put everything into or below this mailbox.", show_default=False
+        ),
+    ] = "",
+    mbox_dialect: Annotated[
+        MboxDialectName, typer.Option("--mbox-dialect", help="How mbox files mark where messages begin.")
+    ] = MboxDialectName.AUTO,
+    map_special_folders: Annotated[
+        bool, typer.Option("--map-special-folders", help='"Sent Items" goes into the mailbox for sent mail, and so on.')
+    ] = False,
+    no_subscribe: Annotated[bool, typer.Option("--no-subscribe", help="Do not subscribe to new mailboxes.")] = False,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Import mail: mbox, Maildir, .eml, and the folder trees of Dovecot and Thunderbird.
+
+    Flags, keywords and dates are kept. Running it again imports nothing twice, and goes on where it was interrupted.
+    Exit status 1 when something could not be taken; the report says what.
+    """
+    from mailwren.transfer.importer import ImportOptions
+    from mailwren.transfer.mbox import MboxDialect
+
+    settings = read_config(context, data, config)
+    options = ImportOptions(
+        mailbox=mailbox,
+        mbox_dialect=MboxDialect(mbox_dialect.value),
+        map_special=map_special_folders,
+        subscribe=not no_subscribe,
+        max_message=settings.message_size_limit,
+    )
+    report = asyncio.run(_import(settings, _find_user(settings, user), paths, options))
+    if as_json:
+        print_json(_import_facts(report))
+    else:
+        _print_import(report)
+    if not report.complete:
+        raise typer.Exit(ExitStatus.REFUSED)
+
+
+def export_mail(
+    context: typer.Context,
+    *,
+    user: UserOption,
+    target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for the export.", show_default=False)],
+    form: Annotated[ExportFormatName, typer.Option("--format", help="How it is written.")] = ExportFormatName.MBOX,
+    mailbox: Annotated[
+        list[str] | None,
+        typer.Option("--mailbox", metavar="NAME", help="Only this one and those below it; repeatable."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Export mail, byte for byte, with its flags and dates. The folder appears when it is complete."""
+    from mailwren.transfer.exporter import ExportFormat, ExportOptions
+
+    settings = read_config(context, data, config)
+    options = ExportOptions(format=ExportFormat(form.value), mailboxes=tuple(mailbox or ()), overwrite=overwrite)
+    report = asyncio.run(_export(settings, _find_user(settings, user), target, options))
+    if as_json:
+        print_json(
+            {"target": str(report.target), "messages": report.messages, "octets": report.octets}
+            | {"mailboxes": report.mailboxes}
+        )
+        return
+    print_table(("mailbox", "messages"), [(name, f"{n:,}") for name, n in report.mailboxes.items()], right=(1,))
+    print(f"\n{report.messages:,} messages, {size_text(report.octets)}, in {report.target}")
+
+
+def _find_user(config: Config, name: str) -> "User":
+    """The user. Raises NoSuchUser."""
+    existing_data(config)
+    with open_users(config) as directory:
+        return directory.get(name)
+
+
+async def _import(config: Config, user: "User", paths: list[Path], options: "ImportOptions") -> "ImportReport":
+    """Import with a progress bar that counts the octets of the files."""
+    from mailwren.transfer.importer import import_paths, total_octets
+
+    async with open_store(config) as store:
+        account = await store.account(user.account_id)
+        try:
+            with progress_bar("Importing", await asyncio.to_thread(total_octets, paths), octets=True) as advance:
+                return await import_paths(
+                    account,
+                    paths,
+                    options,
+                    lambda now: advance(now.octets, f"{now.messages:,} messages, {now.mailbox}"),
+                )
+        finally:
+            await store.release(account)
+
+
+async def _export(config: Config, user: "User", target: Path, options: "ExportOptions") -> "ExportReport":
+    """Export with a progress bar that counts messages."""
+    from mailwren.transfer.exporter import export_account
+
+    async with open_store(config) as store:
+        account = await store.account(user.account_id)
+        try:
+            total = (await account.usage()).messages if not options.mailboxes else None
+            with progress_bar("Exporting", total) as advance:
+                return await export_account(account, target, options, lambda now: advance(now.messages, now.mailbox))
+        finally:
+            await store.release(account)
+
+
+def _print_import(report: "ImportReport") -> None:
+    """Counts on standard output, what was not taken on standard error."""
+    rows = [
+        (name, f"{counts.imported:,}", f"{counts.duplicates:,}", f"{counts.refused:,}")
+        for name, counts in report.mailboxes.items()
+    ]
+    print_table(("mailbox", "imported", "already there", "refused"), rows, right=(1, 2, 3))
+    print(f"\n{report.imported:,} imported, {report.duplicates:,} already there, {report.refused:,} refused")
+    _print_problems("Not taken", report.problems)
+    _print_problems("Taken with a change", report.notes)
+    if report.unlisted:
+        notice(f"… and {report.unlisted:,} more.")
+    if report.stopped:
+        notice(f"The import stopped early: {report.stopped}")
+
+
+def _print_problems(title: str, problems: "list[Problem]") -> None:
+    """The first of them, and how many there are."""
+    if not problems:
+        return
+    notice(f"{title} ({len(problems):,}):")
+    for problem in problems[:_SHOWN]:
+        notice(f"  {clean(problem.origin)}: {clean(problem.reason)}")
+    if len(problems) > _SHOWN:
+        notice(f"  … and {len(problems) - _SHOWN:,} more; --json lists them all.")
+
+
+def _import_facts(report: "ImportReport") -> dict[str, Any]:
+    """The report for scripts."""
+    return {
+        "imported": report.imported,
+        "duplicates": report.duplicates,
+        "refused": report.refused,
+        "complete": report.complete,
+        "stopped": report.stopped,
+        "mailboxes": {
+            name: {"imported": counts.imported, "duplicates": counts.duplicates, "refused": counts.refused}
+            for name, counts in report.mailboxes.items()
+        },
+        "problems": [{"origin": problem.origin, "reason": problem.reason} for problem in report.problems],
+        "notes": [{"origin": problem.origin, "reason": problem.reason} for problem in report.notes],
+        "unlisted": report.unlisted,
+    }

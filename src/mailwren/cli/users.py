@@ -1,0 +1,391 @@
+"""`mailwren user …`: the users of a server. They work while it runs; a change counts at once."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from mailwren.cli.access import open_store, open_users
+from mailwren.cli.data_folder import existing_data, prepare_data
+from mailwren.cli.failures import CommandRefused, Misuse
+from mailwren.cli.group import new_group
+from mailwren.cli.options import ConfigOption, DataOption, JsonOption, UserArgument, read_config
+from mailwren.cli.output import (
+    clean,
+    count_text,
+    notice,
+    print_json,
+    print_panel,
+    print_table,
+    size_text,
+    time_text,
+)
+from mailwren.cli.passwords import get_password
+from mailwren.config.errors import WrongValue
+from mailwren.config.kinds import Kind
+from mailwren.config.settings import SETTINGS, Config
+
+if TYPE_CHECKING:
+    from mailwren.auth.users import User, UserDirectory
+    from mailwren.store.values import Mailbox, Usage
+
+users = new_group(help="The users: add, list, change and remove them. A running server notices at once.")
+
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+Generate = Annotated[bool, typer.Option("--generate", help="Make up a password and print it.")]
+Storage = Annotated[
+    str | None, typer.Option("--storage", metavar="SIZE", help='How much mail, such as "5 GiB"; "none": the default.')
+]
+Messages = Annotated[
+    str | None, typer.Option("--messages", metavar="COUNT", help='How many messages; "none": the default.')
+]
+_KINDS: Final = {setting.key: setting.kind for setting in SETTINGS}
+
+
+@users.command("add")
+def add_user(
+    context: typer.Context,
+    *,
+    name: UserArgument,
+    password_stdin: PasswordStdin = False,
+    generate: Generate = False,
+    alias: Annotated[
+        list[str] | None, typer.Option("--alias", metavar="NAME", help="Another name or address; may be repeated.")
+    ] = None,
+    storage: Storage = None,
+    messages: Messages = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Add a user.
+
+    Asks for the password; without a terminal, makes one up and prints it.
+    """
+    from mailwren.auth.hashing import hash_password
+
+    settings = read_config(context, data, config)
+    quota = _read_quota(storage, messages)
+    if prepare_data(settings):
+        notice(f"New data folder: {settings.data}")
+    with open_users(settings) as directory:
+        _require_new(directory, name)
+        password, made_up = get_password(from_stdin=password_stdin, generate=generate)
+        user = directory.add(
+            name,
+            hash_password(password),
+            quota_octets=quota.octets,
+            quota_messages=quota.messages,
+            aliases=alias or (),
+        )
+    asyncio.run(_apply_quota(settings, user))
+    _tell_password(user.name, password, made_up, "added")
+
+
+@users.command("list")
+def list_users(
+    context: typer.Context, *, as_json: JsonOption = False, data: DataOption = None, config: ConfigOption = None
+) -> None:
+    """List the users, one per line."""
+    settings = read_config(context, data, config)
+    existing_data(settings)
+    with open_users(settings) as directory:
+        everyone = directory.users()
+    if as_json:
+        print_json([_user_facts(user) for user in everyone])
+        return
+    rows = [
+        (
+            user.name,
+            "yes" if user.enabled else "no",
+            time_text(user.created),
+            size_text(user.quota_octets) if user.quota_octets is not None else "default",
+            ", ".join(user.aliases),
+        )
+        for user in everyone
+    ]
+    print_table(("name", "enabled", "created", "quota", "aliases"), rows)
+
+
+@users.command("password")
+def change_password(
+    context: typer.Context,
+    *,
+    name: UserArgument,
+    password_stdin: PasswordStdin = False,
+    generate: Generate = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Give a user another password. Sessions that are logged in stay so."""
+    from mailwren.auth.hashing import hash_password
+
+    settings = read_config(context, data, config)
+    existing_data(settings)
+    with open_users(settings) as directory:
+        user = directory.get(name)
+        password, made_up = get_password(from_stdin=password_stdin, generate=generate)
+        directory.set_password_hash(user.name, hash_password(password))
+    _tell_password(user.name, password, made_up, "has a new password")
+
+
+@users.command("remove")
+def remove_user(
+    context: typer.Context,
+    *,
+    name: UserArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    keep_mail: Annotated[
+        bool, typer.Option("--keep-mail", help="Leave the mail on disk, where `mailwren check` will list it.")
+    ] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Remove a user and, for good, the user's mail."""
+    settings = read_config(context, data, config)
+    existing_data(settings)
+    with open_users(settings) as directory:
+        user = directory.get(name)
+        if not yes:
+            _confirm_removal(user.name, keep_mail)
+        directory.remove(user.name)
+    if not keep_mail:
+        asyncio.run(_remove_mail(settings, user.account_id))
+    kept = f" The mail is still there, as account {user.account_id}." if keep_mail else ""
+    print(f"User {user.name} removed.{kept}")
+
+
+@users.command("show")
+def show_user(
+    context: typer.Context,
+    *,
+    name: UserArgument,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show a user: usage, quota and every mailbox."""
+    settings = read_config(context, data, config)
+    existing_data(settings)
+    with open_users(settings) as directory:
+        user = directory.get(name)
+    usage, mailboxes = asyncio.run(_look_into(settings, user.account_id))
+    if as_json:
+        print_json(
+            _user_facts(user)
+            | {"usage": {"octets": usage.octets, "messages": usage.messages}}
+            | {"mailboxes": [_mailbox_facts(mailbox) for mailbox in mailboxes]}
+        )
+        return
+    for label, value in (
+        ("user", user.name),
+        ("aliases", ", ".join(user.aliases) or "none"),
+        ("enabled", "yes" if user.enabled else "no"),
+        ("created", time_text(user.created)),
+        ("account", user.account_id),
+        ("storage", f"{size_text(usage.octets)} of {size_text(usage.octets_limit)}"),
+        ("messages", f"{count_text(usage.messages)} of {count_text(usage.messages_limit)}"),
+    ):
+        print(f"{label:<9} {clean(value)}")
+    rows = [
+        (
+            mailbox.name,
+            f"{mailbox.messages:,}",
+            f"{mailbox.unseen:,}",
+            size_text(mailbox.size),
+            " ".join(mailbox.special_use),
+        )
+        for mailbox in mailboxes
+    ]
+    print()
+    print_table(("mailbox", "messages", "unseen", "size", "use"), rows, right=(1, 2, 3))
+
+
+@users.command("quota")
+def change_quota(
+    context: typer.Context,
+    *,
+    name: UserArgument,
+    storage: Storage = None,
+    messages: Messages = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Limit how much mail a user may keep. What is over the limit already stays; nothing more comes in."""
+    if storage is None and messages is None:
+        raise Misuse("Say what to limit: --storage SIZE, --messages COUNT, or both.")
+    settings = read_config(context, data, config)
+    quota = _read_quota(storage, messages)
+    existing_data(settings)
+    with open_users(settings) as directory:
+        user = directory.get(name)
+        user = directory.set_quota(
+            user.name,
+            octets=user.quota_octets if storage is None else quota.octets,
+            messages=user.quota_messages if messages is None else quota.messages,
+        )
+    octets, count = asyncio.run(_apply_quota(settings, user))
+    print(f"User {user.name} may keep: storage {size_text(octets)}, messages {count_text(count)}.")
+
+
+@users.command("alias")
+def change_aliases(
+    context: typer.Context,
+    *,
+    name: UserArgument,
+    add: Annotated[list[str] | None, typer.Option("--add", metavar="NAME", help="Add one; may be repeated.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="NAME", help="Take one away; may be repeated.")
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Change or list the other names and addresses that a user logs in with and gets mail for."""
+    settings = read_config(context, data, config)
+    existing_data(settings)
+    with open_users(settings) as directory:
+        user = directory.get(name)
+        if add or remove:
+            user = directory.set_aliases(user.name, _changed_aliases(user.aliases, add or [], remove or []))
+    for alias in user.aliases:
+        print(alias)
+
+
+@users.command("enable")
+def enable_user(
+    context: typer.Context, *, name: UserArgument, data: DataOption = None, config: ConfigOption = None
+) -> None:
+    """Let a user log in again."""
+    _set_enabled(context, name, True, data, config)
+
+
+@users.command("disable")
+def disable_user(
+    context: typer.Context, *, name: UserArgument, data: DataOption = None, config: ConfigOption = None
+) -> None:
+    """Keep a user from logging in. Mail still comes in and is kept."""
+    _set_enabled(context, name, False, data, config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quota:
+    """A user's own limits; ``None`` is the configuration's."""
+
+    octets: int | None
+    messages: int | None
+
+
+def _read_quota(storage: str | None, messages: str | None) -> _Quota:
+    """The two options as numbers. Raises Misuse."""
+    return _Quota(_read_limit("quota.storage", storage), _read_limit("quota.messages", messages))
+
+
+def _read_limit(key: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    kind: Kind[int | None] = _KINDS[key]
+    try:
+        return kind.read_text(text, Path.cwd())
+    except WrongValue as error:
+        fault = error.faults[0]
+        raise Misuse(f"--{key.partition('.')[2]}: {fault.problem}; {fault.advice}.") from error
+
+
+def _require_new(directory: "UserDirectory", name: str) -> None:
+    """Refuse a wrong or taken name before a password is asked for."""
+    from mailwren.auth.errors import UserExists
+    from mailwren.auth.preparation import prepare_user_name
+
+    name = prepare_user_name(name)
+    if directory.find(name) is not None:
+        raise UserExists(f"There is already a user {name}.")
+
+
+def _changed_aliases(aliases: tuple[str, ...], add: list[str], remove: list[str]) -> list[str]:
+    """The aliases after the change. Raises CommandRefused for one that is not there."""
+    kept = list(aliases)
+    for alias in remove:
+        if alias.lower() not in kept:
+            raise CommandRefused(f"{alias} is no alias of this user.")
+        kept.remove(alias.lower())
+    return [*kept, *add]
+
+
+def _tell_password(name: str, password: str, made_up: bool, done: str) -> None:
+    """Say what was done, with a password that nobody knows yet."""
+    if made_up:
+        print_panel(f"User {name} {done}", (f"user      {name}", f"password  {password}"))
+    else:
+        print(f"User {name} {done}.")
+
+
+def _confirm_removal(name: str, keep_mail: bool) -> None:
+    """Ask, where there is someone to answer. Raises CommandRefused."""
+    import sys
+
+    if not sys.stdin.isatty():
+        raise CommandRefused("Removing a user asks before it does: say --yes where nobody can answer.")
+    what = "Remove the user" if keep_mail else "Remove the user and, for good, all mail of"
+    if not typer.confirm(f"{what} {name}?", err=True):
+        raise CommandRefused("Nothing was removed.")
+
+
+def _set_enabled(context: typer.Context, name: str, enabled: bool, data: Path | None, config: Path | None) -> None:
+    settings = read_config(context, data, config)
+    existing_data(settings)
+    with open_users(settings) as directory:
+        user = directory.set_enabled(directory.get(name).name, enabled)
+    print(f"User {user.name} {'may log in' if enabled else 'cannot log in any more'}.")
+
+
+async def _apply_quota(config: Config, user: "User") -> tuple[int | None, int | None]:
+    """Write the limits that apply to a user into the account, where they are kept to."""
+    from mailwren.store.operations import SetQuota
+
+    octets, messages = config.quota_for(user.quota_octets, user.quota_messages)
+    async with open_store(config) as store:
+        account = await store.account(user.account_id)
+        try:
+            await account.apply([SetQuota(octets, messages)])
+        finally:
+            await store.release(account)
+    return octets, messages
+
+
+async def _remove_mail(config: Config, account_id: str) -> None:
+    async with open_store(config) as store:
+        await store.remove(account_id)
+
+
+async def _look_into(config: Config, account_id: str) -> tuple["Usage", list["Mailbox"]]:
+    """Usage and mailboxes of an account."""
+    async with open_store(config) as store:
+        account = await store.account(account_id)
+        try:
+            return await account.usage(), list((await account.mailboxes()).values())
+        finally:
+            await store.release(account)
+
+
+def _user_facts(user: "User") -> dict[str, Any]:
+    """A user for scripts: everything but the password."""
+    return {
+        "name": user.name,
+        "aliases": list(user.aliases),
+        "enabled": user.enabled,
+        "created": user.created,
+        "account": user.account_id,
+        "quota": {"octets": user.quota_octets, "messages": user.quota_messages},
+    }
+
+
+def _mailbox_facts(mailbox: "Mailbox") -> dict[str, Any]:
+    """A mailbox for scripts."""
+    return {
+        "name": mailbox.name,
+        "messages": mailbox.messages,
+        "unseen": mailbox.unseen,
+        "octets": mailbox.size,
+        "special_use": list(mailbox.special_use),
+    }

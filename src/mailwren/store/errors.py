@@ -8,6 +8,7 @@ StoreError
 ├── CannotChange         INBOX cannot be deleted, a mailbox cannot move below itself …
 ├── OverQuota            the account's quota would be exceeded
 ├── LimitReached         one of base/limits.py
+├── MessageDamaged       one message's octets cannot be read; the rest of the account can
 ├── AccountDamaged       the account's database cannot be used; `mailwren check` says what to do
 └── StoreUnavailable     temporary: disk full, database locked for too long
 """
@@ -43,6 +44,10 @@ class OverQuota(StoreError):
 
 class LimitReached(StoreError):
     """One of the limits in base/limits.py would be exceeded."""
+
+
+class MessageDamaged(StoreError):
+    """One message's octets are missing or damaged; everything else in the account goes on."""
 
 
 class AccountDamaged(StoreError):

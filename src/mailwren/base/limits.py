@@ -27,6 +27,8 @@ COMMAND_SPOOLED: Final = 2 * 1024 * 1024 * 1024
 """Octets of one command's spooled literals: a large MULTIAPPEND, yet one client cannot fill the disk by one command."""
 SECTION_DEPTH: Final = 200
 """Part numbers in one FETCH section: twice ``MIME_DEPTH``, so every part that exists can be named."""
+FETCH_ITEMS: Final = 500
+"""Items of one FETCH: each is answered for each message."""
 LIST_PATTERNS: Final = 100
 """Patterns in one LIST: each is tried on every mailbox (RFC 5258 §6 sets no bound)."""
 IDENTIFICATION_FIELDS: Final = 100
@@ -89,6 +91,50 @@ MAILBOXES_PER_ACCOUNT: Final = 20_000
 """Mailboxes in one account."""
 RESTORABLE_SECONDS: Final = 30 * 24 * 3600
 """How long an expunged message can be brought back."""
+SUBSCRIPTIONS_PER_ACCOUNT: Final = 2 * MAILBOXES_PER_ACCOUNT
+"""Names subscribed to; they outlive mailboxes, so there may be more than mailboxes."""
+BLOB_FRAME: Final = 256 * 1024
+"""Octets compressed together in a file: a range is read at the cost of one frame, and memory stays bounded."""
+BLOB_CACHE: Final = 32 * 1024 * 1024
+"""Decompressed octets kept by a process: a message read piece by piece is decompressed once."""
+STATES_CACHE: Final = 4_000_000
+"""Messages whose numbers and flags are kept in memory with no session looking at them, 24 octets each."""
+STORE_THREADS: Final = 8
+"""Transactions of different accounts at a time: enough to keep a disk busy with syncs."""
+DATABASE_BUSY_SECONDS: Final = 10.0
+"""How long a transaction waits for another process's transaction in the same account."""
+GROUP_REQUESTS: Final = 200
+"""Waiting requests that one commit takes together: bounds how long the first of them waits for the last."""
+WAL_PAGES: Final = 4000
+"""Pages of the write-ahead log after which it is folded into the database: 16 MiB, about 30 ms of work."""
+WAL_OCTETS: Final = 64 * 1024 * 1024
+"""What the write-ahead log is cut back to after a large transaction."""
+FLAGS_SYNC_SECONDS: Final = 0.5
+"""How long flag changes may wait for the disk; half of what is promised, so that the sync itself has time."""
+FLAGS_AT_ONCE: Final = 100
+"""UIDs up to which a flag change runs at once on the event loop: about a tenth of a millisecond."""
+ROWS_AT_ONCE: Final = 512
+"""Rows read on the event loop before others get their turn: two or three milliseconds."""
+LOG_OCTETS_AT_ONCE: Final = 16 * 1024
+"""Notation of UIDs in the log that is read on the event loop; more is read in a thread."""
+RANGES_ONE_BY_ONE: Final = 8
+"""UID ranges up to which each is its own statement; more are handed over as an array."""
+THREAD_REFERENCES: Final = 100
+"""References of one message that are looked up for its thread; honest mail has a few dozen at most."""
+ACCOUNT_IDLE_SECONDS: Final = 60.0
+"""How long an account stays open after its last use: polling clients come back within that time."""
+LOG_ROWS: Final = 2000
+"""Rows of one mailbox's log before the older half becomes one row."""
+SWEEP_SECONDS: Final = 6 * 3600
+"""How often an account in use is swept of what nothing refers to any more."""
+SWEEP_FIRST_SECONDS: Final = 120.0
+"""How long after opening an account it is first looked at for sweeping, so that logging in stays quick."""
+SWEEP_ROWS: Final = 500
+"""Rows removed by the sweeper in one transaction, so that others never wait long."""
+ORPHAN_SECONDS: Final = 3600
+"""Age after which a blob's file without a row is a crash's leftover, not a message that is just being taken in."""
+FORMER_NAMES: Final = 10_000
+"""Names of mailboxes that are no more whose last UIDVALIDITY is remembered one by one."""
 
 # --- search -------------------------------------------------------------------------------------------------
 QUERY_DEPTH: Final = 4 * NESTING

@@ -1,0 +1,95 @@
+"""Header blocks (RFC 5322 §2.2): cutting them into fields, unfolding values, selecting fields octet for octet.
+
+Lines end with CRLF or LF; a block without any LF is taken to be written with bare CR. A line that is no field and no
+continuation (a stray ``>From `` line, say) is passed over; only :func:`select_fields` keeps it.
+"""
+
+import re
+from collections.abc import Collection
+from itertools import islice
+from typing import Final
+
+from mailwren.base import limits
+
+_FIELD: Final = re.compile(rb"(?:\A|\n)([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
+_FIELD_END: Final = re.compile(rb"\n(?![ \t])")
+_SMALL: Final = 64 * 1024
+"""Blocks up to this size are cut in one go; larger ones field by field, so that the limit of fields holds memory."""
+
+
+class Header:
+    """The fields of one header block, in the message's order."""
+
+    __slots__ = ("_first", "fields")
+
+    def __init__(self, block: bytes) -> None:
+        """Cut a block, at most ``HEADER_PARSED`` octets and ``HEADER_FIELDS`` fields of it."""
+        if b"\n" not in block:
+            block = block.replace(b"\r", b"\n")
+        if len(block) <= _SMALL:
+            fields = [(name.lower(), value) for name, value in _FIELD.findall(block)]
+        else:
+            found = islice(_FIELD.finditer(block, 0, limits.HEADER_PARSED), limits.HEADER_FIELDS)
+            fields = [(match[1].lower(), match[2]) for match in found]
+        self.fields: Final[list[tuple[bytes, bytes]]] = fields
+        """Names in lower case with their values as written, folding included."""
+        fields.reverse()
+        self._first: Final = dict(fields)
+        fields.reverse()
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of the first field of that (lower-case) name, as written; ``None`` without one."""
+        return self._first.get(name)
+
+    def unfolded(self, name: bytes) -> bytes:
+        """The value of the first field of that (lower-case) name, unfolded; empty without one."""
+        value = self._first.get(name)
+        return unfold(value) if value else b""
+
+    def all(self, name: bytes) -> list[bytes]:
+        """The values of all fields of that (lower-case) name, as written."""
+        if name not in self._first:
+            return []
+        return [value for field_name, value in self.fields if field_name == name]
+
+
+def unfold(value: bytes) -> bytes:
+    """The value on one line, without white space around it (RFC 5322 §2.2.3).
+
+    A fold with the white space on both its sides becomes one blank, which is what whoever wrote the line had in mind.
+    """
+    value = value.strip()
+    if b"\n" in value:
+        pieces = [piece.strip() for piece in value.split(b"\n")]
+        value = b" ".join([piece for piece in pieces if piece])
+    return value.replace(b"\r", b" ") if b"\r" in value else value
+
+
+def blank_line(block: bytes) -> bytes:
+    """The empty line that ends a block, line end included; empty where the block has none."""
+    if block == b"\r\n" or block.endswith(b"\n\r\n"):
+        return b"\r\n"
+    if block == b"\n" or block.endswith(b"\n\n"):
+        return b"\n"
+    return b""
+
+
+def select_fields(block: bytes, names: Collection[bytes], *, exclude: bool = False) -> bytes:
+    """The fields of those names with their original octets and order, then the block's empty line (RFC 9051 §6.4.5.1).
+
+    Args:
+        block: a header with the empty line that ends it.
+        names: field names in any case.
+        exclude: all other fields instead (``HEADER.FIELDS.NOT``), lines that are no fields among them.
+    """
+    if b"\n" not in block and b"\r" in block:
+        return select_fields(block.replace(b"\r", b"\n"), names, exclude=exclude).replace(b"\n", b"\r")
+    blank = blank_line(block)
+    wanted = frozenset([name.lower() for name in names])
+    fields = _FIELD_END.split(block[: len(block) - len(blank)])
+    last = fields.pop()
+    kept = [field for field in fields if (field.partition(b":")[0].rstrip().lower() in wanted) is not exclude]
+    result = b"\n".join(kept) + b"\n" if kept else b""
+    if last and (last.partition(b":")[0].rstrip().lower() in wanted) is not exclude:
+        result += last
+    return result + blank

@@ -1,0 +1,142 @@
+"""Parts by their IMAP section numbers and the octets that sections name (RFC 9051 §6.4.5.1); part trees as records."""
+
+import json
+from enum import Enum
+from typing import Any, Final
+
+from mailwren.message.api import Part
+
+_RECORD_VERSION: Final = 1
+
+
+class SectionPiece(Enum):
+    """What of a part is meant. Subsets of header fields are taken from ``HEADER``."""
+
+    ALL = "all"
+    HEADER = "header"
+    TEXT = "text"
+    MIME = "mime"
+
+
+def find_part(root: Part, numbers: tuple[int, ...]) -> Part | None:
+    """The part that section numbers name; ``()`` is the message itself.
+
+    Part 1 of a message that is no multipart is its body. Numbers below a message/rfc822 part are those of the enclosed
+    message.
+
+    Returns:
+        ``None`` where the message has no such part.
+    """
+    part = root
+    container: Part | None = root
+    for number in numbers:
+        if container is None:
+            return None
+        candidates = container.children if container.is_multipart else [container]
+        if not 1 <= number <= len(candidates):
+            return None
+        part = candidates[number - 1]
+        container = _numbered_below(part)
+    return part
+
+
+def _numbered_below(part: Part) -> Part | None:
+    """The multipart or the enclosed message whose parts a part's further numbers count."""
+    if part.is_multipart:
+        return part
+    return part.children[0] if part.is_message else None
+
+
+def section_range(root: Part, numbers: tuple[int, ...], piece: SectionPiece) -> tuple[int, int] | None:
+    """Start and end offsets of the octets that a section names.
+
+    Returns:
+        ``None`` where there is no such part, or the part has no such piece: only messages have ``HEADER`` and
+        ``TEXT``, only numbered parts ``MIME``.
+    """
+    part = find_part(root, numbers)
+    if part is None:
+        return None
+    if piece is SectionPiece.MIME:
+        return (part.header_start, part.body_start) if numbers else None
+    if piece is SectionPiece.ALL:
+        return (part.body_start if numbers else part.header_start), part.body_end
+    if numbers:
+        if not part.is_message:
+            return None
+        part = part.children[0]
+    return (part.header_start, part.body_start) if piece is SectionPiece.HEADER else (part.body_start, part.body_end)
+
+
+def leaf_sections(root: Part) -> list[tuple[tuple[int, ...], Part]]:
+    """All parts that hold content themselves, with their section numbers, in the message's order."""
+    result: list[tuple[tuple[int, ...], Part]] = []
+    waiting: list[tuple[tuple[int, ...], Part]] = [((), root)]
+    while waiting:
+        numbers, container = waiting.pop()
+        candidates = container.children if container.is_multipart else [container]
+        below: list[tuple[tuple[int, ...], Part]] = []
+        for number, part in enumerate(candidates, start=1):
+            inner = _numbered_below(part)
+            below.append(((*numbers, number), part if inner is None else inner))
+        for place, part in reversed(below):
+            if part.children:
+                waiting.append((place, part))
+            else:
+                result.append((place, part))
+    return result
+
+
+# --- records ------------------------------------------------------------------------------------------------
+def dump_part(root: Part) -> bytes:
+    """A part tree as a compact record, for :func:`load_part`."""
+    return json.dumps([_RECORD_VERSION, _dump(root)], separators=(",", ":")).encode("ascii")
+
+
+def load_part(record: bytes) -> Part:
+    """The part tree that :func:`dump_part` made a record of.
+
+    Raises:
+        ValueError: the record is damaged or of another version; parse the message again.
+    """
+    try:
+        version, fields = json.loads(record)
+        if version != _RECORD_VERSION:
+            raise ValueError(f"part record of version {version}")
+        return _load(fields)
+    except (TypeError, RecursionError) as error:
+        raise ValueError("damaged part record") from error
+
+
+def _dump(part: Part) -> list[Any]:
+    return [
+        part.header_start,
+        part.body_start,
+        part.body_end,
+        part.type,
+        part.subtype,
+        part.parameters,
+        part.encoding,
+        part.disposition,
+        part.file_name,
+        part.lines,
+        [_dump(child) for child in part.children],
+    ]
+
+
+def _load(fields: list[Any]) -> Part:
+    header_start, body_start, body_end, kind, subtype, parameters, *rest, lines, children = fields
+    encoding, disposition, file_name = rest
+    return Part(
+        header_start,
+        body_start,
+        body_end,
+        kind,
+        subtype,
+        tuple([(name, value) for name, value in parameters]),
+        encoding,
+        disposition,
+        file_name,
+        lines,
+        [_load(child) for child in children],
+    )

@@ -1,0 +1,308 @@
+"""The tree of a message's parts, found in one pass over its octets (RFC 2046 §5.1, §5.2.1).
+
+The pass looks for lines that begin with what all open boundaries have in common, so it costs the same for any depth
+of nesting. It copes with what real mail does wrong: boundaries that never close or never occur, boundaries that begin
+with one another, parts without an empty line, LF and bare CR as line ends. What exceeds the limits becomes a leaf.
+"""
+
+import mmap
+import re
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeAlias
+
+from mailwren.base import limits
+from mailwren.message.api import Part
+from mailwren.message.header import Header, unfold
+from mailwren.message.parameters import ContentType, decode_parameters, parse_content_type, parse_disposition
+
+Octets: TypeAlias = bytes | mmap.mmap
+"""A whole message: in memory, or a file mapped into memory."""
+
+_WINDOW: Final = 4096
+"""Octets that are searched first for the end of a header: nearly all headers of parts are shorter."""
+_FIRST_LINE: Final = re.compile(rb"[!-9;-~]+[ \t]*:|\r?\n|[ \t>]|From ")
+"""How the first line of a part's header may begin; a part that begins with anything else has no header."""
+_BOUNDARY_CHARACTERS: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]*")
+_IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
+_ENCLOSED: Final = frozenset({"rfc822", "global"})
+_TEXT_PLAIN: Final = ContentType("text", "plain", [])
+_ENCODING_END: Final = re.compile(rb"[\s;(]")
+_MESSAGE: Final = ContentType("message", "rfc822", [])
+_CR: Final = 13
+_DELIMITER_LENGTH: Final = limits.BOUNDARY + 8
+"""Octets of a line that are compared with boundaries: hyphens and some padding included."""
+_COUNT_CHUNK: Final = 1024 * 1024
+"""Octets of a mapped file that are copied at a time to count its lines."""
+
+
+class Structure(NamedTuple):
+    """A message's parts with the fields of their headers."""
+
+    root: Part
+    headers: list[Header]
+    """Of each part, in the order of the tree: a part before its children."""
+    content_types: list[ContentType]
+    """In the same order."""
+
+
+class _Open:
+    """An entity whose end is not known yet."""
+
+    __slots__ = ("boundary", "outer_place", "outer_prefix", "part")
+
+    def __init__(self, part: Part) -> None:
+        self.part: Final = part
+        self.boundary = b""
+        """Of a multipart that can still have parts."""
+        self.outer_place: int | None = None
+        """Place of an outer entity with the same boundary."""
+        self.outer_prefix = b""
+        """What the boundaries of all outer entities have in common."""
+
+
+class _Delimiter(NamedTuple):
+    """A line that delimits the parts of an open multipart."""
+
+    place: int
+    """Which entity's, counted from the outermost open one."""
+    closes: bool
+    content_end: int
+    """Where the octets before it end: the line end before it is its own (RFC 2046 §5.1.1)."""
+    line_start: int
+    line_end: int
+
+
+def parse_structure(octets: Octets) -> Structure:
+    """Find all parts of a message."""
+    if octets.find(b"\n") < 0 <= octets.find(b"\r"):
+        octets = octets[:].replace(b"\r", b"\n")
+    parser = _Parser(octets)
+    parser.run()
+    _count_lines(octets, parser.parts)
+    return Structure(parser.parts[0], parser.headers, parser.content_types)
+
+
+class _Parser:
+    def __init__(self, octets: Octets) -> None:
+        self._octets: Final = octets
+        self._end: Final = len(octets)
+        self._open: Final[list[_Open]] = []
+        self._places: Final[dict[bytes, int]] = {}
+        """Of each open boundary: the innermost entity that has it."""
+        self._prefix = b""
+        self.parts: Final[list[Part]] = []
+        self.headers: Final[list[Header]] = []
+        self.content_types: Final[list[ContentType]] = []
+
+    def run(self) -> None:
+        """Find the parts."""
+        position = self._start_entity(0, is_part=False)
+        while self._places and len(self.parts) < limits.MIME_PARTS:
+            delimiter = self._next_delimiter(position - 1, self._end)
+            if delimiter is None:
+                break
+            self._close(delimiter.place + 1, delimiter.content_end)
+            position = delimiter.line_end
+            if delimiter.closes:
+                self._retire(self._open[delimiter.place])
+            else:
+                position = self._start_entity(position, is_part=True)
+        self._close(0, self._end)
+
+    # --- delimiters -----------------------------------------------------------------------------------------
+    def _next_delimiter(self, position: int, limit: int) -> _Delimiter | None:
+        """The next delimiter line of any open multipart that begins before ``limit``.
+
+        The line end before it is looked for as well, so ``position`` is that of the octet before a line.
+        """
+        octets = self._octets
+        needle = b"\n--" + self._prefix
+        found = octets.find(needle, max(position, 0), limit)
+        while found >= 0:
+            start = found + 3
+            newline = octets.find(b"\n", start, start + _DELIMITER_LENGTH)
+            hit = self._recognise(octets[start : newline if newline >= 0 else start + _DELIMITER_LENGTH])
+            if hit:
+                content_end = found - (found > 0 and octets[found - 1] == _CR)
+                if newline < 0:
+                    newline = octets.find(b"\n", start)
+                return _Delimiter(*hit, content_end, found + 1, newline + 1 if newline >= 0 else self._end)
+            found = octets.find(needle, start, limit)
+        return None
+
+    def _recognise(self, line: bytes) -> tuple[int, bool] | None:
+        """Whose delimiter a line is, without its two hyphens, and whether it closes.
+
+        RFC 2046 §5.1.1 lets the boundary be a mere beginning of the line, which breaks messages whose inner boundary
+        begins with the outer one. So the whole line is compared first, and then only such rests are ignored as
+        could not belong to a boundary, and anything after two closing hyphens.
+        """
+        places = self._places
+        line = line.rstrip(b" \t\r")
+        if line in places:
+            return places[line], False
+        boundary, hyphens, _ = line.rpartition(b"--")
+        if hyphens and boundary in places:
+            return places[boundary], True
+        match = _BOUNDARY_CHARACTERS.match(line)
+        boundary = match[0].rstrip() if match else b""
+        return (places[boundary], False) if boundary in places else None
+
+    # --- entities -------------------------------------------------------------------------------------------
+    def _start_entity(self, start: int, *, is_part: bool) -> int:
+        """Open the entity whose header begins at ``start``, and the messages it encloses. Where its body begins."""
+        while True:
+            body_start = self._header_end(start, is_part=is_part)
+            entity = self._add(start, body_start)
+            part = entity.part
+            if part.type == "multipart":
+                self._open_boundary(entity)
+            if part.type != "message" or part.subtype not in _ENCLOSED or part.encoding not in _IDENTITY:
+                return body_start
+            start, is_part = body_start, False
+
+    def _add(self, start: int, body_start: int) -> _Open:
+        header = Header(self._octets[start : min(body_start, start + limits.HEADER_PARSED)])
+        parent = self._open[-1].part if self._open else None
+        content_type = _content_type(header, parent)
+        if len(self._open) >= limits.MIME_DEPTH and content_type.type in {"multipart", "message"}:
+            content_type = _TEXT_PLAIN
+        part = _describe(header, content_type, start, body_start)
+        if parent is not None:
+            parent.children.append(part)
+        entity = _Open(part)
+        self._open.append(entity)
+        self.parts.append(part)
+        self.headers.append(header)
+        self.content_types.append(content_type)
+        return entity
+
+    def _header_end(self, start: int, *, is_part: bool) -> int:
+        """Where the header that begins at ``start`` ends: after its empty line, or where a delimiter cuts it off."""
+        octets, end = self._octets, self._end
+        if is_part and not _FIRST_LINE.match(octets, start):
+            return start
+        stop, window = start, _WINDOW
+        while True:
+            stop = min(start + window, end)
+            blank = _blank_line_end(octets, start, stop)
+            if self._places:
+                delimiter = self._next_delimiter(start - 1, blank or stop)
+                if delimiter is not None:
+                    return delimiter.line_start
+            if blank or stop == end:
+                return blank or end
+            window *= 8  # so that looking again costs little, however long the header is
+
+    def _open_boundary(self, entity: _Open) -> None:
+        boundary = self.content_types[-1].octets(b"boundary").rstrip()
+        if not 0 < len(boundary) <= limits.BOUNDARY:
+            return
+        entity.boundary = boundary
+        entity.outer_place = self._places.get(boundary)
+        entity.outer_prefix = self._prefix
+        self._prefix = _common_prefix(self._prefix, boundary) if self._places else boundary
+        self._places[boundary] = len(self._open) - 1
+
+    def _retire(self, entity: _Open) -> None:
+        """No more parts for a multipart: what follows is its epilogue. All inner entities are closed."""
+        if not entity.boundary:
+            return
+        if entity.outer_place is None:
+            del self._places[entity.boundary]
+        else:
+            self._places[entity.boundary] = entity.outer_place
+        self._prefix = entity.outer_prefix
+        entity.boundary = b""
+
+    def _close(self, level: int, end: int) -> None:
+        """End all entities from the place ``level`` on, the innermost first."""
+        while len(self._open) > level:
+            entity = self._open.pop()
+            self._retire(entity)
+            part = entity.part
+            part.body_end = max(end, part.body_start, part.children[-1].body_end if part.children else 0)
+            if part.type == "multipart" and not part.children:
+                self._add_only_part(part)
+
+    def _add_only_part(self, multipart: Part) -> None:
+        """A multipart has at least one part (RFC 9051 §9, body-type-mpart): its text, where nothing divides it."""
+        part = Part(multipart.body_start, multipart.body_start, multipart.body_end)
+        multipart.children.append(part)
+        self.parts.append(part)
+        self.headers.append(Header(b""))
+        self.content_types.append(_TEXT_PLAIN)
+
+
+def _common_prefix(left: bytes, right: bytes) -> bytes:
+    for index, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return left[:index]
+    return min(left, right, key=len)
+
+
+def _blank_line_end(octets: Octets, start: int, stop: int) -> int:
+    """Where the first empty line between two offsets ends, 0 without one; ``start`` begins a line."""
+    first = octets[start : min(start + 2, stop)]
+    if first.startswith(b"\n"):
+        return start + 1
+    if first == b"\r\n":
+        return start + 2
+    crlf = octets.find(b"\n\r\n", start, stop)
+    lf = octets.find(b"\n\n", start, stop if crlf < 0 else crlf)
+    if lf >= 0:
+        return lf + 2
+    return crlf + 3 if crlf >= 0 else 0
+
+
+def _content_type(header: Header, parent: Part | None) -> ContentType:
+    value = header.get(b"content-type")
+    if value is not None:
+        return parse_content_type(value)
+    if parent is not None and parent.type == "multipart" and parent.subtype == "digest":
+        return _MESSAGE  # RFC 2046 §5.1.5
+    return _TEXT_PLAIN
+
+
+def _describe(header: Header, content_type: ContentType, start: int, body_start: int) -> Part:
+    """The part with that header; its end is not known yet."""
+    parameters = decode_parameters(content_type.parameters)
+    part = Part(start, body_start, body_start, content_type.type, content_type.subtype, parameters)
+    encoding = header.get(b"content-transfer-encoding")
+    if encoding is not None:
+        part.encoding = _ENCODING_END.split(unfold(encoding), 1)[0].strip(b'"').lower().decode("latin-1") or "7bit"
+    disposition = header.get(b"content-disposition")
+    file_name = ""
+    if disposition is not None:
+        kind, raw = parse_disposition(disposition)
+        part.disposition = kind.decode("latin-1")
+        file_name = dict(reversed(decode_parameters(raw))).get("filename", "")
+    part.file_name = file_name or dict(reversed(parameters)).get("name", "")
+    return part
+
+
+# --- lines --------------------------------------------------------------------------------------------------
+def _count_lines(octets: Octets, parts: list[Part]) -> None:
+    """Set the lines of texts and messages. What messages in messages share is counted once."""
+    counted = [part for part in parts if part.type in {"text", "message"}]
+    if not any(part.children for part in counted):
+        for part in counted:
+            part.lines = _newlines(octets, part.body_start, part.body_end)
+        return
+    edges = sorted({edge for part in counted for edge in (part.body_start, part.body_end)})
+    before = {edges[0]: 0}
+    total = 0
+    for start, stop in pairwise(edges):
+        total += _newlines(octets, start, stop)
+        before[stop] = total
+    for part in counted:
+        part.lines = before[part.body_end] - before[part.body_start]
+
+
+def _newlines(octets: Octets, start: int, stop: int) -> int:
+    if isinstance(octets, bytes):
+        return octets.count(b"\n", start, stop)
+    return sum(
+        octets[position : min(position + _COUNT_CHUNK, stop)].count(b"\n")
+        for position in range(start, stop, _COUNT_CHUNK)
+    )

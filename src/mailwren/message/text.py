@@ -1,0 +1,55 @@
+"""What SEARCH looks at: decoded header fields and decoded text parts (RFC 9051 §6.4.4)."""
+
+from collections.abc import Iterator
+
+from mailwren.message import charsets
+from mailwren.message.api import Part
+from mailwren.message.encoded_words import decode_header
+from mailwren.message.header import Header
+from mailwren.message.html_text import strip_html
+from mailwren.message.structure import Octets
+from mailwren.message.transfer import UnknownEncoding, decode_transfer
+
+
+def header_text(block: bytes) -> str:
+    """All fields of a header block, decoded, one ``name: value`` to a line, names in lower case."""
+    return "\n".join(
+        [f"{name.decode('ascii')}: {decode_header(value)}" for name, value in Header(block).fields],
+    )
+
+
+def field_texts(block: bytes, name: bytes) -> list[str]:
+    """The decoded values of all fields of that name, in any case."""
+    return [decode_header(value) for value in Header(block).all(name.lower())]
+
+
+def body_texts(octets: Octets, root: Part) -> Iterator[str]:
+    """Texts of a message's body: text parts (HTML without its tags), headers of enclosed messages, file names."""
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        waiting.extend(reversed(part.children))
+        if part.file_name:
+            yield part.file_name
+        if part.type == "text":
+            yield part_text(octets, part)
+        elif part.is_message:
+            child = part.children[0]
+            yield header_text(octets[child.header_start : child.body_start])
+
+
+def part_text(octets: Octets, part: Part, length: int | None = None) -> str:
+    """The decoded text of a text part, without tags where it is HTML; empty for an unknown encoding.
+
+    Args:
+        octets: the whole message.
+        part: one of its parts.
+        length: how many octets of the encoded body are looked at; all by default.
+    """
+    stop = part.body_end if length is None else min(part.body_end, part.body_start + length)
+    try:
+        data = decode_transfer(octets[part.body_start : stop], part.encoding)
+    except UnknownEncoding:
+        return ""
+    text = charsets.decode(data, dict(part.parameters).get("charset", ""))
+    return strip_html(text) if part.subtype == "html" else text

@@ -1,0 +1,149 @@
+"""Writes exported mailboxes as mbox files, Maildir++ folders or folders of .eml, each message octet for octet.
+
+Blocking; one writer for one export, one :class:`MailboxWriter` at a time. What the three forms cannot hold (internal
+dates with their zones, keywords beyond 26) stands in the files of :mod:`mailwren.transfer.manifest`.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Protocol, Self
+
+from mailwren.transfer.maildir_names import KEYWORDS, LETTERED_KEYWORDS, LETTERS, letters_of_flags
+from mailwren.transfer.manifest import INDEX, index_head, index_line
+from mailwren.transfer.mbox_record import write_record
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A message on its way out."""
+
+    uid: int
+    octets: bytes
+    flags: frozenset[str]
+    internal_date: datetime
+
+
+class MailboxWriter(Protocol):
+    """Takes the messages of one mailbox, in the order of their UIDs; a context manager that closes its files."""
+
+    def write(self, messages: Iterable[Outgoing]) -> None:
+        """Add messages. Raises OSError: cannot be written."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class MboxWriter:
+    """One mbox file, see :mod:`mailwren.transfer.mbox_record`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = path.open("xb")
+
+    def write(self, messages: Iterable[Outgoing]) -> None:
+        """Add messages. Raises OSError: cannot be written."""
+        for message in messages:
+            self._file.write(write_record(message.octets, message.flags, message.internal_date))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+class _FolderWriter:
+    """A folder with one file for each message and an index."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._index: IO[str] = (folder / INDEX).open("x", encoding="utf-8", newline="\n")
+        self._index.write(index_head())
+
+    def _write_file(self, path: Path, listed: str, message: Outgoing) -> None:
+        with path.open("xb") as file:
+            file.write(message.octets)
+        # A date that the file system cannot have stands in the index all the same.
+        with suppress(OverflowError, OSError):
+            seconds = message.internal_date.timestamp()
+            os.utime(path, (seconds, seconds))
+        self._index.write(index_line(listed, len(message.octets), message.internal_date, message.flags))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._index.close()
+
+
+class EmlWriter(_FolderWriter):
+    """A folder of ``UID.eml``, whose times are the internal dates."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._folder = folder
+
+    def write(self, messages: Iterable[Outgoing]) -> None:
+        """Add messages. Raises OSError: cannot be written."""
+        for message in messages:
+            name = f"{message.uid:06}.eml"
+            self._write_file(self._folder / name, name, message)
+
+
+class MaildirWriter(_FolderWriter):
+    """A Maildir folder: flags in the file names, times are the internal dates, ``dovecot-keywords``."""
+
+    def __init__(self, folder: Path, keywords: Iterable[str]) -> None:
+        """Write into ``folder``; the first of ``keywords`` that have no letter of their own get one."""
+        super().__init__(folder)
+        for part in ("cur", "new", "tmp"):
+            (folder / part).mkdir()
+        self._folder = folder
+        self._letters = {flag.lower(): letter for letter, flag in LETTERS.items()}
+        named = [keyword for keyword in keywords if keyword.lower() not in self._letters][:LETTERED_KEYWORDS]
+        self._letters |= {keyword.lower(): chr(ord("a") + number) for number, keyword in enumerate(named)}
+        if named:
+            lines = "".join(f"{number} {keyword}\n" for number, keyword in enumerate(named))
+            (folder / KEYWORDS).write_text(lines, encoding="utf-8")
+
+    def write(self, messages: Iterable[Outgoing]) -> None:
+        """Add messages. Raises OSError: cannot be written."""
+        for message in messages:
+            size = len(message.octets)
+            virtual = size + message.octets.count(b"\n") - message.octets.count(b"\r\n")
+            seconds = max(int(message.internal_date.timestamp()), 0)
+            base = f"{seconds}.U{message.uid}.mailwren,S={size},W={virtual}"
+            name = f"{base}:2,{letters_of_flags(message.flags, self._letters)}"
+            self._write_file(self._folder / "cur" / name, base, message)
+
+
+def writer_for(form: str, path: Path, keywords: Iterable[str]) -> MailboxWriter:
+    """The writer of one mailbox.
+
+    Args:
+        form: ``mbox``, ``maildir`` or ``eml``.
+        path: its file or folder, which must not be there yet.
+        keywords: those in use in the mailbox.
+
+    Raises:
+        OSError: cannot be created.
+    """
+    makers: Mapping[str, Callable[[], MailboxWriter]] = {
+        "mbox": lambda: MboxWriter(path),
+        "maildir": lambda: MaildirWriter(path, keywords),
+        "eml": lambda: EmlWriter(path),
+    }
+    return makers[form]()

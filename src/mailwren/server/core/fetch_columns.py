@@ -118,14 +118,14 @@ def header_column(item: FetchItem) -> Column | None:
     if item.name != "BODY[]" or section is None or section.part or section.text not in _HEADER_TEXTS:
         return None
     fields = None if section.text is SectionText.HEADER else section.fields
-    return _header_column(section_label(item), item, fields, without=section.text is SectionText.HEADER_FIELDS_NOT)
+    return _header_column(section_label(item), item, fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
 
 
-def _header_column(label: bytes, item: FetchItem, fields: tuple[bytes, ...] | None, *, without: bool = False) -> Column:
+def _header_column(label: bytes, item: FetchItem, fields: tuple[bytes, ...] | None, *, exclude: bool = False) -> Column:
     async def column(batch: Batch) -> Sequence[bytes]:
         blocks = await batch.account.headers(batch.contents)
         if fields is not None:
-            blocks = [select_fields(block, fields, without=without) for block in blocks]
+            blocks = [select_fields(block, fields, exclude=exclude) for block in blocks]
         if item.partial is not None:
             start, length = item.partial
             blocks = [block[start : start + length] for block in blocks]

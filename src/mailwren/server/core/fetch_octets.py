@@ -16,8 +16,8 @@ from mailwren.imap.core.fetch import section_label
 from mailwren.imap.errors import Refused
 from mailwren.message.api import Part
 from mailwren.message.header import select_fields
-from mailwren.message.sections import find_part, section_range
-from mailwren.message.transfer import StreamDecoder, UnknownEncoding
+from mailwren.message.sections import SectionPiece, find_part, section_range
+from mailwren.message.stream_decoder import StreamDecoder, UnknownEncoding
 from mailwren.server.protocol import ConnectionClosed
 from mailwren.store.api import Account
 from mailwren.store.errors import StoreError
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 _IN_MEMORY = 4 * limits.OUTPUT_CHUNK
 """Values up to this size are not streamed."""
+_PIECES = {
+    SectionText.ALL: SectionPiece.ALL,
+    SectionText.HEADER: SectionPiece.HEADER,
+    SectionText.TEXT: SectionPiece.TEXT,
+    SectionText.MIME: SectionPiece.MIME,
+}
+"""What a section without field names asks of the message layer."""
 
 
 @dataclass(slots=True)
@@ -89,7 +96,7 @@ class OctetItem:
             start, stop = 0, (await account.facts([content]))[0].size
         else:
             root = await account.structure(content)
-            found = section_range(root, section.part, section.text.value)
+            found = section_range(root, section.part, _PIECES[section.text])
             if found is None:
                 return self.label + b" NIL"
             start, stop = found
@@ -104,11 +111,11 @@ class OctetItem:
 
     async def _fields(self, account: Account, content: ContentId) -> bytes:
         section = self.section
-        found = section_range(await account.structure(content), section.part, SectionText.HEADER.value)
+        found = section_range(await account.structure(content), section.part, SectionPiece.HEADER)
         if found is None:
             return self.label + b" NIL"
         block = await account.read(content, found[0], found[1] - found[0])
-        value = select_fields(block, section.fields, without=section.text is SectionText.HEADER_FIELDS_NOT)
+        value = select_fields(block, section.fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
         if self.item.partial is not None:
             first, length = self.item.partial
             value = value[first : first + length]

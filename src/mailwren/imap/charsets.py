@@ -80,6 +80,18 @@ def decoder(name: str) -> Callable[[bytes], str]:
     return lambda data: _decode(data, codec, name)
 
 
+def encoder(name: str) -> Callable[[str], bytes]:
+    """The counterpart of :func:`decoder`, for clients; UTF-8 without a charset.
+
+    Raises:
+        Refused: an unknown charset.
+    """
+    codec = _CODEC_BY_NAME.get(_key(name)) if name else "utf_8"
+    if codec is None:
+        raise Refused(f"charset {name[:40]} is not supported", BADCHARSET)
+    return lambda text: text.encode(codec)
+
+
 def _decode(data: bytes, codec: str, name: str) -> str:
     try:
         return data.decode(codec)

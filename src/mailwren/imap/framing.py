@@ -28,6 +28,18 @@ from mailwren.imap.frames import (
 )
 from mailwren.imap.literal_mark import LineEndScan, LiteralMark, find_literal_mark
 
+__all__ = [
+    "CommandFrame",
+    "ContinuationNeeded",
+    "Event",
+    "Framer",
+    "LineFrame",
+    "Literal",
+    "Overflow",
+    "OverflowKind",
+    "Sink",
+]
+
 _TAG_AND_NAME: Final = re.compile(rb"([^\x00-\x20\x7f-\xff(){%*\"\\+]{1,100}) ([A-Za-z0-9.]{0,40})")
 _CR: Final = 0x0D
 

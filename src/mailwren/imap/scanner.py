@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Final, TypeVar
 
 from mailwren.base import limits
+from mailwren.base.ranges import RangeSet
 from mailwren.imap import dates, flags, names
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.imap.frames import Literal
@@ -34,7 +35,7 @@ _NIL: Final = re.compile(rb"NIL(?=[ )]|\Z)", re.IGNORECASE)
 _DIGITS: Final = re.compile(rb"[0-9]{1,20}+(?![0-9])")
 _SEQUENCE_SET: Final = re.compile(rb"[0-9*:,]++|\$")
 _SEQUENCE_RANGE: Final = re.compile(rb"(?:\*|[1-9][0-9]{0,9})(?::(?:\*|[1-9][0-9]{0,9}))?+")
-_FLAG_LIST: Final = re.compile(rb"\(([^()\"{\x00-\x1f\x7f]*+)\)")
+_WORD_LIST: Final = re.compile(rb"\(([^()\"{\x00-\x1f\x7f-\xff]*+)\)")
 _FLAG: Final = re.compile(rb"[^\x00-\x20\x7f(){\"]++")
 _DATE: Final = re.compile(rb"[0-9A-Za-z\-]++")
 
@@ -70,7 +71,8 @@ class Scanner:
         self._text = text
         self._position = 0
 
-    def _take(self, pattern: re.Pattern[bytes], expected: str) -> re.Match[bytes]:
+    def match(self, pattern: re.Pattern[bytes], expected: str) -> re.Match[bytes]:
+        """Move behind what the pattern matches at the cursor; the pattern must be linear."""
         match = pattern.match(self._text, self._position)
         if match is None:
             raise self.failure(expected)
@@ -98,6 +100,15 @@ class Scanner:
             return True
         return False
 
+    def take_word(self, word: bytes) -> bool:
+        """Move behind a word (given in upper case) and its blank if they come next; whether they did."""
+        end = self._position + len(word)
+        if self._text[self._position : end].upper() != word or self._text[end : end + 1] != b" ":
+            return False
+        self._position = end
+        self.space()
+        return True
+
     def expect(self, octets: bytes) -> None:
         """Move behind these octets, which must come next."""
         if not self.take(octets):
@@ -105,7 +116,7 @@ class Scanner:
 
     def space(self) -> None:
         """``SP``."""
-        self._take(_SPACE, "a blank")
+        self.match(_SPACE, "a blank")
 
     def at_end(self) -> bool:
         """Whether nothing but blanks comes before the end of the command."""
@@ -118,7 +129,7 @@ class Scanner:
 
     def open(self) -> None:
         """``(``, counting how deep that is."""
-        self._take(_OPEN, "(")
+        self.match(_OPEN, "(")
         self._depth += 1
         if self._depth > limits.NESTING:
             raise BadCommand(f"parentheses nested deeper than {limits.NESTING}")
@@ -153,24 +164,29 @@ class Scanner:
             items.append(item())
         return items
 
+    def words_in_parentheses(self) -> list[bytes]:
+        """``"(" [word *(SP word)] ")"`` where words are atoms, possibly with a backslash: flags and attributes."""
+        words = self.match(_WORD_LIST, "a list of flags")[1].split(b" ")
+        return [word for word in words if word]
+
     # --- words ----------------------------------------------------------------------------------------------
     def tag(self) -> bytes:
         """``tag SP``, at the beginning of a command: ``tag = 1*<any ASTRING-CHAR except "+">``."""
-        tag = self._take(_TAG, "a tag and a command")[0]
+        tag = self.match(_TAG, "a tag and a command")[0]
         self.space()
         return tag
 
     def name(self, what: str = "a name") -> str:
         """The name of a command, an item, an option: in upper case."""
-        return self._take(_NAME, what)[0].decode("ascii").upper()
+        return self.match(_NAME, what)[0].decode("ascii").upper()
 
     def atom(self) -> bytes:
         """``atom = 1*ATOM-CHAR``."""
-        return self._take(_ATOM, "an atom")[0]
+        return self.match(_ATOM, "an atom")[0]
 
     def quoted(self) -> bytes:
         """``quoted = DQUOTE *QUOTED-CHAR DQUOTE``, without quotes and escapes; any UTF-8 or 8-bit text is taken."""
-        text = self._take(_QUOTED, "a quoted string")[1]
+        text = self.match(_QUOTED, "a quoted string")[1]
         return _ESCAPED.sub(rb"\1", text) if b"\\" in text else text
 
     def string(self, expected: str = "a string") -> bytes:
@@ -186,13 +202,16 @@ class Scanner:
             raise BadCommand("NUL is not allowed in strings")
         return literal.octets
 
-    def nstring(self) -> bytes | None:
-        """``nstring = string / nil``."""
+    def take_nil(self) -> bool:
+        """Move behind ``NIL`` if it comes next; whether it did."""
         match = _NIL.match(self._text, self._position)
         if match is not None:
             self._position = match.end()
-            return None
-        return self.string("a string or NIL")
+        return match is not None
+
+    def nstring(self) -> bytes | None:
+        """``nstring = string / nil``."""
+        return None if self.take_nil() else self.string("a string or NIL")
 
     def astring(self, expected: str = "a string") -> bytes:
         """``astring = 1*ASTRING-CHAR / string``."""
@@ -222,7 +241,7 @@ class Scanner:
     # --- numbers --------------------------------------------------------------------------------------------
     def number(self, largest: int = NUMBER_MAX) -> int:
         """``number = 1*DIGIT``, up to ``largest``."""
-        number = int(self._take(_DIGITS, "a number")[0])
+        number = int(self.match(_DIGITS, "a number")[0])
         if number > largest:
             raise BadCommand(f"number larger than {largest}")
         return number
@@ -244,10 +263,17 @@ class Scanner:
 
     def sequence_set(self) -> SequenceSet:
         """``sequence-set = (seq-number / seq-range) ["," sequence-set] / "$"``."""
-        text = self._take(_SEQUENCE_SET, "message numbers")[0]
+        text = self.match(_SEQUENCE_SET, "message numbers")[0]
         if text == b"$":
             return SequenceSet(saved=True)
         return SequenceSet(tuple(_sequence_range(part) for part in text.split(b",")))
+
+    def uid_set(self) -> RangeSet:
+        """``uid-set``: numbers and ranges without ``*``, in response codes and ESEARCH."""
+        found = self.sequence_set()
+        if found.saved or found.has_star:
+            raise BadCommand("expected numbers without * and $")
+        return found.resolve(0)
 
     # --- mailboxes, flags, dates ----------------------------------------------------------------------------
     def mailbox(self) -> str:
@@ -264,20 +290,19 @@ class Scanner:
 
     def flag(self) -> str:
         """``flag``: system flags in canonical case."""
-        return flags.parse_flag(self._take(_FLAG, "a flag")[0])
+        return flags.parse_flag(self.match(_FLAG, "a flag")[0])
 
     def keyword(self) -> str:
         """``flag-keyword``."""
-        return flags.parse_keyword(self._take(_FLAG, "a keyword")[0])
+        return flags.parse_keyword(self.match(_FLAG, "a keyword")[0])
 
     def flag_list(self) -> tuple[str, ...]:
         """``flag-list = "(" [flag *(SP flag)] ")"``, each flag once."""
-        words = self._take(_FLAG_LIST, "a list of flags")[1].split(b" ")
-        return unique_flags([flags.parse_flag(word) for word in words if word])
+        return unique_flags([flags.parse_flag(word) for word in self.words_in_parentheses()])
 
     def date(self) -> date:
         """``date = date-text / DQUOTE date-text DQUOTE``."""
-        return dates.parse_date(self.quoted() if self.at(b'"') else self._take(_DATE, "a date")[0])
+        return dates.parse_date(self.quoted() if self.at(b'"') else self.match(_DATE, "a date")[0])
 
     def date_time(self) -> datetime:
         """``date-time``, in quotes, with its zone."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from mailwren.imap.core.arguments import NoArguments
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.frames import Fragments
 from mailwren.imap.scanner import Scanner
@@ -35,6 +36,16 @@ class Syntax(Generic[A]):
         writer.raw(self.name)
         self.write(arguments, writer)
         return writer.fragments()
+
+
+def without_arguments(name: bytes, rfc: str) -> Syntax[NoArguments]:
+    """A command that is its name alone."""
+    return Syntax(name, rfc, parse=_parse_no_arguments, write=_write_nothing)
+
+
+def _parse_no_arguments(scanner: Scanner) -> NoArguments:
+    scanner.end()
+    return NoArguments()
 
 
 @dataclass(frozen=True, slots=True)

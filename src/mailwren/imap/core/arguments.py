@@ -6,7 +6,8 @@ named for the command's family.
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date as calendar_date
+from datetime import datetime
 from enum import Enum
 
 from mailwren.imap.sequence_set import SequenceSet
@@ -99,6 +100,8 @@ class List:
     """Items of RETURN (STATUS (…)), upper case, in the client's order."""
     extended: bool = False
     """Whether any extended syntax was used: then the reference ``""`` pattern ``""`` root row has no special case."""
+    option_values: tuple[tuple[str, object], ...] = ()
+    """Values of the options of extensions that take one, by upper-case name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,7 @@ class SearchKey:
     text: str = ""
     field_name: str = ""
     flag: str = ""
-    date: date | None = None
+    date: calendar_date | None = None
     number: int = 0
     messages: SequenceSet | None = None
     keys: "tuple[SearchKey, ...]" = ()
@@ -243,3 +246,5 @@ class Search:
     """RETURN options MIN MAX ALL COUNT SAVE in upper case; ``None`` without RETURN, ``{"ALL"}`` for ``()``."""
     charset: str = ""
     """Upper case; empty when none was named."""
+    return_values: tuple[tuple[str, object], ...] = ()
+    """Values of the RETURN options of extensions that take one, by upper-case name."""

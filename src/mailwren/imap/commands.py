@@ -1,0 +1,65 @@
+"""THE list: the syntax of every command, and of what stands inside them. Nothing else registers.
+
+To add an extension: write its rows in a module of its own and name them here.
+"""
+
+from typing import Any, Final
+
+from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailboxes, search, select, session, status
+from mailwren.imap.core import list as listing
+from mailwren.imap.core import store as storing
+from mailwren.imap.core.arguments import FetchItem
+from mailwren.imap.syntax import Row, Syntax
+
+# --- what stands inside commands ----------------------------------------------------------------------------
+SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = ()
+CREATE_PARAMETERS: Final[tuple[Row[object], ...]] = (mailboxes.USE,)
+LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPTIONS,)
+STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS,)
+LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.RETURN_OPTIONS, status.status_option(STATUS_ITEMS))
+SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (*search.KEYS,)
+SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*search.RETURN_OPTIONS,)
+FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (*fetch.ITEMS,)
+FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = ()
+STORE_MODIFIERS: Final[tuple[Row[object], ...]] = ()
+
+# --- commands -----------------------------------------------------------------------------------------------
+CAPABILITY: Final = session.CAPABILITY
+NOOP: Final = session.NOOP
+LOGOUT: Final = session.LOGOUT
+ID: Final = session.ID
+STARTTLS: Final = login.STARTTLS
+AUTHENTICATE: Final = login.AUTHENTICATE
+LOGIN: Final = login.LOGIN
+ENABLE: Final = session.ENABLE
+SELECT: Final = select.select_syntax(b"SELECT", "9051 §6.3.2", SELECT_PARAMETERS)
+EXAMINE: Final = select.select_syntax(b"EXAMINE", "9051 §6.3.3", SELECT_PARAMETERS)
+CREATE: Final = mailboxes.create_syntax(CREATE_PARAMETERS)
+DELETE: Final = mailboxes.DELETE
+RENAME: Final = mailboxes.RENAME
+SUBSCRIBE: Final = mailboxes.SUBSCRIBE
+UNSUBSCRIBE: Final = mailboxes.UNSUBSCRIBE
+LIST: Final = listing.list_syntax(LIST_SELECTION_OPTIONS, LIST_RETURN_OPTIONS)
+LSUB: Final = listing.LSUB
+XLIST: Final = listing.XLIST
+NAMESPACE: Final = listing.NAMESPACE
+STATUS: Final = status.status_syntax(STATUS_ITEMS)
+APPEND: Final = append.APPEND
+IDLE: Final = idle.IDLE
+CLOSE: Final = select.CLOSE
+UNSELECT: Final = select.UNSELECT
+CHECK: Final = select.CHECK
+EXPUNGE: Final = expunge.EXPUNGE
+UID_EXPUNGE: Final = expunge.UID_EXPUNGE
+SEARCH: Final = search.search_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
+FETCH: Final = fetch.fetch_syntax(FETCH_ITEMS, FETCH_MODIFIERS)
+STORE: Final = storing.store_syntax(STORE_MODIFIERS)
+COPY: Final = copy.COPY
+MOVE: Final = copy.MOVE
+
+COMMANDS: Final[tuple[Syntax[Any], ...]] = (
+    *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
+    *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
+    *(UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
+)
+"""All of them."""

@@ -1,0 +1,348 @@
+"""SEARCH: its keys and return options, and the answers SEARCH and ESEARCH."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mailwren.base import limits
+from mailwren.base.ranges import RangeSet
+from mailwren.imap import charsets, dates, wire
+from mailwren.imap.core.arguments import Search, SearchKey
+from mailwren.imap.errors import BadCommand
+from mailwren.imap.scanner import Scanner, decode_text
+from mailwren.imap.syntax import Parameters, Row, Syntax, no_value, parse_parameter, table_of, write_parameters
+from mailwren.imap.wire import CommandWriter
+
+RETURN_OPTIONS: Final = tuple(no_value(name, "9051 §6.4.4") for name in ("MIN", "MAX", "ALL", "COUNT", "SAVE"))
+"""``search-return-opt`` (RFC 9051 §9, RFC 4731 §4, RFC 5182 §3)."""
+
+
+# --- reading and writing keys -------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A search key with a name."""
+
+    name: str
+    """Upper case."""
+    rfc: str
+    parse: "Callable[[KeyReader], SearchKey]"
+    """Reads what follows the name."""
+    write: "Callable[[SearchKey, KeyWriter], None]"
+    """Writes what follows the name."""
+
+
+class KeyReader:
+    """Reads the keys of one SEARCH; counts them, and how deep they nest."""
+
+    __slots__ = ("_decode", "_depth", "_keys", "_rows", "scanner")
+
+    def __init__(self, scanner: Scanner, rows: Mapping[str, KeyRow], decode: Callable[[bytes], str]) -> None:
+        self.scanner = scanner
+        self._rows = rows
+        self._decode = decode
+        self._depth = 0
+        self._keys = 0
+
+    def text(self) -> str:
+        """``SP astring``, out of the search's charset."""
+        self.scanner.space()
+        return self._decode(self.scanner.astring())
+
+    def key(self) -> SearchKey:
+        """``search-key`` (RFC 9051 §9)."""
+        scanner = self.scanner
+        self._keys += 1
+        if self._keys > limits.SEARCH_KEYS:
+            raise BadCommand(f"more than {limits.SEARCH_KEYS} search keys")
+        if scanner.at_sequence_set():
+            return SearchKey("SEQUENCE", messages=scanner.sequence_set())
+        if scanner.at(b"("):
+            return all_of(scanner.parenthesised(self.key))
+        if scanner.take_word(b"NOT"):
+            return self._negated()
+        if scanner.take_word(b"OR"):
+            return self._either()
+        name = scanner.name("a search key")
+        row = self._rows.get(name)
+        if row is None:
+            raise BadCommand(f"unknown search key {name[:40]}")
+        return row.parse(self)
+
+    def _negated(self) -> SearchKey:
+        """``"NOT" SP search-key``."""
+        self._depth += 1
+        if self._depth > limits.NESTING:
+            raise BadCommand(f"search keys nested deeper than {limits.NESTING}")
+        key = SearchKey("NOT", keys=(self.key(),))
+        self._depth -= 1
+        return key
+
+    def _either(self) -> SearchKey:
+        """``"OR" SP search-key SP search-key``.
+
+        Clients write "any of these thousand" as a chain of ORs, each inside the last. The chain is read without
+        recursion and becomes a balanced tree, which means the same and nests no deeper than its logarithm.
+        """
+        operands: list[SearchKey] = []
+        missing = 2
+        while missing:
+            if self.scanner.take_word(b"OR"):
+                missing += 1
+                continue
+            operands.append(self.key())
+            missing -= 1
+            if missing:
+                self.scanner.space()
+        return any_of(operands)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWriter:
+    """Writes the keys of one SEARCH."""
+
+    command: CommandWriter
+    rows: Mapping[str, KeyRow]
+    encode: Callable[[str], bytes]
+
+    def text(self, text: str) -> None:
+        """``SP astring``, in the search's charset."""
+        self.command.raw(b" ")
+        self.command.astring(self.encode(text))
+
+    def key(self, key: SearchKey) -> None:
+        """``search-key``."""
+        if key.name == "AND":
+            self.command.raw(b"(")
+            self.keys(key.keys)
+            self.command.raw(b")")
+        elif key.name in {"NOT", "OR"}:
+            self.command.raw(key.name.encode("ascii") + b" ")
+            self.keys(key.keys)
+        elif key.name == "SEQUENCE":
+            self.command.raw(_set_of(key))
+        else:
+            self.command.raw(key.name.encode("ascii"))
+            self.rows[key.name].write(key, self)
+
+    def keys(self, keys: Sequence[SearchKey]) -> None:
+        """``search-key *(SP search-key)``."""
+        for index, key in enumerate(keys):
+            if index:
+                self.command.raw(b" ")
+            self.key(key)
+
+
+def all_of(keys: Sequence[SearchKey]) -> SearchKey:
+    """The keys together: one alone is itself."""
+    return keys[0] if len(keys) == 1 else SearchKey("AND", keys=tuple(keys))
+
+
+def any_of(keys: Iterable[SearchKey]) -> SearchKey:
+    """Any of the keys (at least one), as a balanced tree of ORs of two; keys that are ORs are taken apart first."""
+    return _tree([leaf for key in keys for leaf in _leaves(key)])
+
+
+def _leaves(key: SearchKey) -> Iterator[SearchKey]:
+    if key.name == "OR":
+        for each in key.keys:
+            yield from _leaves(each)
+    else:
+        yield key
+
+
+def _tree(leaves: Sequence[SearchKey]) -> SearchKey:
+    if len(leaves) == 1:
+        return leaves[0]
+    middle = len(leaves) // 2
+    return SearchKey("OR", keys=(_tree(leaves[:middle]), _tree(leaves[middle:])))
+
+
+def _set_of(key: SearchKey) -> bytes:
+    assert key.messages is not None
+    return wire.sequence_set(key.messages)
+
+
+# --- the keys -----------------------------------------------------------------------------------------------
+def _plain(name: str) -> KeyRow:
+    key = SearchKey(name)
+    return KeyRow(name, "9051 §6.4.4", lambda _reader: key, lambda _key, _writer: None)
+
+
+def _with_text(name: str) -> KeyRow:
+    return KeyRow(
+        name,
+        "9051 §6.4.4",
+        lambda reader: SearchKey(name, text=reader.text()),
+        lambda key, writer: writer.text(key.text),
+    )
+
+
+def _with_keyword(name: str) -> KeyRow:
+    def parse(reader: KeyReader) -> SearchKey:
+        reader.scanner.space()
+        return SearchKey(name, flag=reader.scanner.keyword())
+
+    return KeyRow(name, "9051 §6.4.4", parse, lambda key, writer: writer.command.raw(b" " + key.flag.encode("ascii")))
+
+
+def _with_date(name: str) -> KeyRow:
+    def parse(reader: KeyReader) -> SearchKey:
+        reader.scanner.space()
+        return SearchKey(name, date=reader.scanner.date())
+
+    def write(key: SearchKey, writer: KeyWriter) -> None:
+        assert key.date is not None
+        writer.command.raw(b" " + dates.write_date(key.date))
+
+    return KeyRow(name, "9051 §6.4.4", parse, write)
+
+
+def _with_number(name: str) -> KeyRow:
+    def parse(reader: KeyReader) -> SearchKey:
+        reader.scanner.space()
+        return SearchKey(name, number=reader.scanner.number64())
+
+    return KeyRow(name, "9051 §6.4.4", parse, lambda key, writer: writer.command.raw(b" %d" % key.number))
+
+
+def _parse_header(reader: KeyReader) -> SearchKey:
+    """``"HEADER" SP header-fld-name SP astring``."""
+    reader.scanner.space()
+    field_name = decode_text(reader.scanner.astring("a header field's name"))
+    return SearchKey("HEADER", field_name=field_name, text=reader.text())
+
+
+def _write_header(key: SearchKey, writer: KeyWriter) -> None:
+    writer.command.raw(b" ")
+    writer.command.astring(key.field_name.encode("utf-8"))
+    writer.text(key.text)
+
+
+def _parse_uid(reader: KeyReader) -> SearchKey:
+    """``"UID" SP sequence-set``."""
+    reader.scanner.space()
+    return SearchKey("UID", messages=reader.scanner.sequence_set())
+
+
+_FLAG_NAMES: Final = ("ANSWERED", "DELETED", "DRAFT", "FLAGGED", "SEEN")
+KEYS: Final = (
+    *map(_plain, ("ALL", "RECENT", "NEW", "OLD")),
+    *map(_plain, _FLAG_NAMES),
+    *(_plain("UN" + name) for name in _FLAG_NAMES),
+    *map(_with_keyword, ("KEYWORD", "UNKEYWORD")),
+    *map(_with_text, ("BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO")),
+    *map(_with_date, ("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE")),
+    *map(_with_number, ("LARGER", "SMALLER")),
+    KeyRow("HEADER", "9051 §6.4.4", _parse_header, _write_header),
+    KeyRow("UID", "9051 §6.4.4", _parse_uid, lambda key, writer: writer.command.raw(b" " + _set_of(key))),
+)
+"""``search-key`` of RFC 9051 §9, and NEW, OLD and RECENT of RFC 3501 §9. NOT, OR, sets and lists have no row."""
+
+
+# --- the command --------------------------------------------------------------------------------------------
+def search_syntax(keys: Iterable[KeyRow], return_options: Iterable[Row[object]]) -> Syntax[Search]:
+    """SEARCH with the keys and return options given.
+
+    ``search = "SEARCH" [SP "RETURN" SP "(" [options] ")"] SP ["CHARSET" SP charset SP] search-key *(SP search-key)``
+    """
+    key_rows = {row.name: row for row in keys}
+    return_rows = table_of(return_options)
+
+    def parse(scanner: Scanner) -> Search:
+        scanner.space()
+        returns = _parse_returns(scanner, return_rows)
+        charset = ""
+        if scanner.take_word(b"CHARSET"):
+            charset = scanner.charset()
+            scanner.space()
+        reader = KeyReader(scanner, key_rows, charsets.decoder(charset))
+        found = [reader.key()]
+        while not scanner.at_end():
+            scanner.space()
+            found.append(reader.key())
+        key = SearchKey("AND", keys=tuple(found))
+        if returns is None:
+            return Search(key, None, charset)
+        values = tuple((name, value) for name, value in returns if value is not None)
+        return Search(key, frozenset(name for name, _value in returns) or frozenset({"ALL"}), charset, values)
+
+    def write(arguments: Search, writer: CommandWriter) -> None:
+        values = dict(arguments.return_values)
+        if arguments.returns is not None:
+            writer.raw(b" RETURN")
+            write_parameters(tuple((name, values.get(name)) for name in sorted(arguments.returns)), return_rows, writer)
+        if arguments.charset:
+            writer.raw(b" CHARSET ")
+            writer.astring(arguments.charset.encode("ascii"))
+        writer.raw(b" ")
+        KeyWriter(writer, key_rows, charsets.encoder(arguments.charset)).keys(arguments.key.keys)
+
+    return Syntax(b"SEARCH", "9051 §6.4.4", parse, write)
+
+
+def _parse_returns(scanner: Scanner, rows: Mapping[str, Row[object]]) -> Parameters | None:
+    """``["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP]``."""
+    if not scanner.take_word(b"RETURN"):
+        return None
+    options = scanner.parenthesised(lambda: parse_parameter(scanner, rows, "RETURN option"), at_least=0)
+    scanner.space()
+    return tuple(options)
+
+
+# --- responses ----------------------------------------------------------------------------------------------
+def write_search(numbers: Iterable[int]) -> bytes:
+    """``* SEARCH …``, the answer of IMAP4rev1 (RFC 3501 §7.2.5)."""
+    return " ".join(("* SEARCH", *map(str, numbers))).encode("ascii") + b"\r\n"
+
+
+def parse_search_numbers(scanner: Scanner) -> tuple[int, ...]:
+    """What follows ``* SEARCH``."""
+    numbers: list[int] = []
+    while not scanner.at_end():
+        scanner.space()
+        numbers.append(scanner.nz_number())
+    return tuple(numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMessages:
+    """An ESEARCH response (RFC 9051 §7.3.4)."""
+
+    tag: bytes
+    """Of the SEARCH that it answers; empty when there is none."""
+    uid: bool
+    values: tuple[tuple[str, int | RangeSet], ...]
+    """MIN, MAX and COUNT with a number, ALL with a set."""
+
+
+def write_esearch(tag: bytes, uid: bool, values: Iterable[tuple[str, int | RangeSet]]) -> bytes:
+    """``* ESEARCH (TAG "tag") [UID] MIN 1 …``; what the parts mean says :class:`FoundMessages`."""
+    parts = [b"* ESEARCH"]
+    if tag:
+        parts.append(b"(TAG " + wire.quoted(tag) + b")")
+    if uid:
+        parts.append(b"UID")
+    parts += (f"{name} {value}".encode("ascii") for name, value in values)
+    return b" ".join(parts) + b"\r\n"
+
+
+def parse_esearch(scanner: Scanner) -> FoundMessages:
+    """What follows ``* ESEARCH``: ``[search-correlator] [SP "UID"] *(SP search-return-data)`` (RFC 9051 §9)."""
+    tag, uid = b"", False
+    if scanner.at_list():
+        scanner.space()
+        scanner.open()
+        if not scanner.take_word(b"TAG"):
+            raise scanner.failure("TAG")
+        tag = scanner.astring()
+        scanner.close()
+    values: list[tuple[str, int | RangeSet]] = []
+    while not scanner.at_end():
+        scanner.space()
+        name = scanner.name("what was found")
+        if name == "UID" and not values and not uid:
+            uid = True
+            continue
+        scanner.space()
+        values.append((name, scanner.uid_set() if name == "ALL" else scanner.number64()))
+    return FoundMessages(tag, uid, tuple(values))

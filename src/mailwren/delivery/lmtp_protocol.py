@@ -209,12 +209,13 @@ class LmtpProtocol(asyncio.Protocol):
             return
         left = self._heard + self._service.settings.idle_seconds - self._loop.time()
         if left > 0 or session.is_delivering:
-            self._timer = self._loop.call_later(max(left, 1.0), self._watch_idleness)
+            self._timer = self._loop.call_later(left if left > 0 else 1.0, self._watch_idleness)
             return
         session.hang_up(_IDLE)
         self._finished = True
         self._wake.set()
-        self._writable.set()
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()  # it does not read either, so it is not told
 
 
 def _peer_of(transport: asyncio.BaseTransport) -> str:

@@ -187,9 +187,7 @@ class Features:
 
     def capability_text(self, session: Session) -> bytes:
         """What CAPABILITY says to this session now."""
-        hidden = session.context.config.hidden_capabilities
-        if session.user is not None:
-            hidden = session.context.config.hidden_for(session.user.name)
+        hidden = session.context.config.hidden_for(session.user.name if session.user is not None else "")
         names = (
             row.name
             for row in self._capabilities

@@ -47,9 +47,6 @@ def serve(config: Config, announce: Callable[[Sequence[Bound]], None] | None = N
         return _Supervisor(config, bound, reloader).run()
     finally:
         close_all(bound)
-        for each in bound:
-            if each.listener.path is not None:
-                each.listener.path.unlink(missing_ok=True)
 
 
 def _certificate(config: Config, bound: Sequence[Bound]) -> CertificateReloader | None:
@@ -91,8 +88,8 @@ class _Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._pass_on)
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(name, self._pass_on)
         for number in range(self._config.workers):
             self._start(number)
         systemd.notify_ready()
@@ -101,8 +98,8 @@ class _Supervisor:
                 process, status = os.wait()
             except InterruptedError:
                 continue
-            number = self._workers.pop(process, None)
-            if number is None or self._stopping:
+            number = self._workers.pop(process, -1)
+            if number < 0 or self._stopping:
                 continue
             log.error("worker ended, starting it again", worker=number, status=os.waitstatus_to_exitcode(status))
             time.sleep(_RESTART_SECONDS)

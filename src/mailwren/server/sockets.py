@@ -6,13 +6,12 @@ socket is one that all workers share.
 
 import errno
 import socket
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from mailwren.base.logs import log
 from mailwren.config.settings import Listener
+from mailwren.delivery.unix_socket import UnixSocket
 
 _BACKLOG = 1024
 _OWN_FAMILY_MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -29,6 +28,8 @@ class Bound:
     listener: Listener
     """With the port that was really bound."""
     sockets: tuple[socket.socket, ...]
+    unix: UnixSocket | None = None
+    """Holds the UNIX socket's file and lock until it is closed."""
 
     def of_worker(self, worker: int) -> socket.socket:
         """The socket that a worker serves, from 0."""
@@ -44,10 +45,9 @@ def bind_all(listeners: Sequence[Listener], workers: int) -> list[Bound]:
     bound: list[Bound] = []
     try:
         for listener in _with_ports(listeners):
-            sockets = _bind(listener, workers)
-            if sockets:
-                port = listener.port if listener.path else sockets[0].getsockname()[1]
-                bound.append(Bound(replace(listener, port=port), sockets))
+            each = _bind(listener, workers)
+            if each is not None:
+                bound.append(each)
     except ListenError:
         close_all(bound)
         raise
@@ -57,10 +57,12 @@ def bind_all(listeners: Sequence[Listener], workers: int) -> list[Bound]:
 
 
 def close_all(bound: Iterable[Bound]) -> None:
-    """Close every socket."""
+    """Close every socket; UNIX sockets go from the file system."""
     for each in bound:
         for one in each.sockets:
             one.close()
+        if each.unix is not None:
+            each.unix.close()
 
 
 def _with_ports(listeners: Sequence[Listener]) -> list[Listener]:
@@ -76,29 +78,27 @@ def _with_ports(listeners: Sequence[Listener]) -> list[Listener]:
 
 def _permitted(listener: Listener) -> bool:
     try:
-        _close(_bind(listener, 1))
+        bound = _bind(listener, 1)
     except ListenError:
         return False
+    close_all([bound] if bound is not None else [])
     return True
 
 
-def _close(sockets: Iterable[socket.socket]) -> None:
-    for one in sockets:
-        one.close()
-
-
-def _bind(listener: Listener, workers: int) -> tuple[socket.socket, ...]:
-    """The listener's sockets; none where it is optional and the machine lacks its address family."""
+def _bind(listener: Listener, workers: int) -> Bound | None:
+    """The listener with its sockets; ``None`` where it is optional and the machine lacks its address family."""
     try:
         if listener.path is not None:
-            return (_bind_unix(listener.path, listener.mode),)
+            unix = UnixSocket.bind(listener.path, listener.mode)
+            return Bound(listener, (unix.socket,), unix)
         first = _bind_tcp(listener.host, listener.port)
         port = first.getsockname()[1]
-        return (first, *(_bind_tcp(listener.host, port) for _ in range(workers - 1)))
+        sockets = (first, *(_bind_tcp(listener.host, port) for _ in range(workers - 1)))
+        return Bound(replace(listener, port=port), sockets)
     except OSError as error:
         if listener.optional and error.errno in _OWN_FAMILY_MISSING:
             log.debug("address family missing", address=listener.address)
-            return ()
+            return None
         raise ListenError(f"Cannot listen on {listener.address}: {error.strerror or error}") from error
 
 
@@ -122,35 +122,3 @@ def _bind_tcp(host: str, port: int) -> socket.socket:
         one.close()
         raise
     return one
-
-
-def _bind_unix(path: Path, mode: int) -> socket.socket:
-    _remove_stale(path)
-    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        one.bind(str(path))
-        path.chmod(mode)
-        one.listen(_BACKLOG)
-        one.setblocking(False)
-    except OSError:
-        one.close()
-        raise
-    return one
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove what a server that is gone left behind; a socket that answers belongs to somebody."""
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise OSError(errno.EEXIST, "something that is no socket is in its place")
-    except FileNotFoundError:
-        return
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        probe.connect(str(path))
-    except ConnectionRefusedError:
-        path.unlink()
-    else:
-        raise OSError(errno.EADDRINUSE, "another server answers there")
-    finally:
-        probe.close()

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from mailwren.auth.passwords import PasswordChecker
@@ -13,7 +14,9 @@ from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
 from mailwren.base.logs import log
 from mailwren.config.settings import Config, ListenProtocol
-from mailwren.delivery.server import lmtp_factory
+from mailwren.delivery.configured import delivery_settings, lmtp_settings
+from mailwren.delivery.delivery import Delivery
+from mailwren.delivery.lmtp_server import LmtpService, start_lmtp
 from mailwren.imap.framing import Framer
 from mailwren.server.certificates import CertificateError, CertificateReloader
 from mailwren.server.context import ServerContext
@@ -21,6 +24,7 @@ from mailwren.server.features import Features, LiteralPolicy
 from mailwren.server.protocol import ImapProtocol
 from mailwren.server.session import Session
 from mailwren.server.sockets import Bound
+from mailwren.store.api import MailStore
 from mailwren.store.bus_unix import UnixBus
 from mailwren.store.octets import Spool
 from mailwren.store.sqlite.store import SqliteMailStore
@@ -56,7 +60,9 @@ class Worker:
             time.monotonic,
             None if reloader is None else lambda: reloader.context,
         )
-        servers = [await self._listen(context, each, users) for each in self.bound]
+        lmtp = lmtp_service(self.config, store, users)
+        features = Features()
+        servers = [await self._listen(each, context, features, lmtp) for each in self.bound]
         heartbeat = loop.create_task(context.heartbeat(limits.HEARTBEAT_SECONDS))
         log.info("serving", worker=self.number, addresses=[each.listener.address for each in self.bound])
         if self.on_ready is not None:
@@ -67,20 +73,22 @@ class Worker:
             for server in servers:
                 server.close()
             heartbeat.cancel()
-            await _end_sessions(context)
+            await asyncio.gather(_end_sessions(context), lmtp.stop(self.config.shutdown_timeout))
             passwords.close()
             await store.close()
             users.close()
             bus.close()
             log.info("stopped", worker=self.number)
 
-    async def _listen(self, context: ServerContext, bound: Bound, users: UserDirectory) -> asyncio.Server:
+    async def _listen(
+        self, bound: Bound, context: ServerContext, features: Features, lmtp: LmtpService
+    ) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         protocol, sock = bound.listener.protocol, bound.of_worker(self.number)
         if protocol is ListenProtocol.LMTP:
-            return await loop.create_server(lmtp_factory(context.store, users, self.config), sock=sock)
+            return (await start_lmtp(sock, lmtp)).server
         secure = protocol is ListenProtocol.IMAPS
-        factory = partial(make_protocol, context, Features(), secure=secure)
+        factory = partial(make_protocol, context, features, secure=secure)
         if not secure or self.reloader is None:
             return await loop.create_server(factory, sock=sock)
         return await loop.create_server(
@@ -97,10 +105,16 @@ class Worker:
             log.error("certificate not reloaded, the old one stays in use", reason=str(error))
 
 
+def lmtp_service(config: Config, store: MailStore, users: UserDirectory) -> LmtpService:
+    """The LMTP side of a worker."""
+    delivery = Delivery(store, users, delivery_settings(config), lambda: datetime.now(UTC))
+    return LmtpService(lmtp_settings(config), delivery)
+
+
 def make_protocol(context: ServerContext, features: Features, *, secure: bool) -> ImapProtocol:
     """A connection's protocol object with its framer and session."""
     policy = LiteralPolicy(features.message_takers)
-    framer = Framer(policy, Spool)
+    framer = Framer(policy, partial(Spool, context.config.data))
     return ImapProtocol(lambda connection: Session(connection, context, features, policy), framer, secure=secure)
 
 

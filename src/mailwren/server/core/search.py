@@ -6,7 +6,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import Search
 from mailwren.imap.core.search import write_esearch, write_search
 from mailwren.imap.errors import ImapError, Refused
-from mailwren.search.query import QueryTooDeep
+from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_query import to_query
 from mailwren.server.table import Completion, Request
 

@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,8 @@ PRAGMA user_version = 1;
 _COLUMNS: Final = "account_id, users.name, created, enabled, quota_octets, quota_messages, password_hash"
 _BUSY_MILLISECONDS: Final = 5000
 """How long to wait for another process's change, which takes one disk sync."""
+_BUSY_PAUSE_SECONDS: Final = 0.005
+"""Between attempts to open, where SQLite does not wait by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +277,30 @@ def _user(row: "tuple[apsw.SQLiteValue, ...]") -> User:
 def _open(path: Path | None) -> apsw.Connection:
     """A connection to a database of the current schema."""
     if path is not None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives its own files the mode of the database: nobody else may read password hashes.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _create_private(path)
+    give_up = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            return _connect(path)
+        except apsw.BusyError:
+            # Of processes that open a new database together, one changes it to WAL, for which the others cannot wait.
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(_BUSY_PAUSE_SECONDS)
+
+
+def _create_private(path: Path) -> None:
+    """Make the file for the owner alone; SQLite gives its other files the same mode.
+
+    A file that is there is not opened: closing it would take the locks of this process's other connections to it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _connect(path: Path | None) -> apsw.Connection:
+    """One attempt to open the database."""
     database = apsw.Connection(":memory:" if path is None else str(path))
     try:
         database.set_busy_timeout(_BUSY_MILLISECONDS)

@@ -69,8 +69,8 @@ MIME_PARTS: Final = 10_000
 """Parts of one message; the rest belongs to the last one."""
 ADDRESSES: Final = 10_000
 """Addresses of one header field that are listed in ENVELOPE."""
-BOUNDARY: Final = 998
-"""Octets of a multipart's boundary: RFC 2046 allows 70, no longer line is allowed at all (RFC 5322 §2.1.1)."""
+BOUNDARY: Final = 4096
+"""Octets of a multipart's boundary: RFC 2046 §5.1.1 allows 70; what programs really write is far below this."""
 STRUCTURE_STRING: Final = 32 * 1024
 """Octets of one string in ENVELOPE and BODYSTRUCTURE; common clients stop reading at lines of a million."""
 REFERENCES: Final = 1000

@@ -95,6 +95,8 @@ class _Reader:
         self._words: list[_Word] = []
         self._comment: bytes | None = None
         self._angle: bytes | None = None
+        self._phrase_length = 0
+        """Words before the angle brackets."""
         self._spaced = False
 
     def addresses(self, count: int) -> Iterator[Address]:
@@ -128,7 +130,7 @@ class _Reader:
         if kind == _SPACE:
             self._spaced = True
         elif kind == _ANGLE:
-            self._take_angle(text[1:-1])
+            return self._take_angle(text[1:-1])
         elif kind == _QUOTED:
             self._take_word(_ESCAPE.sub(rb"\1", text[1:-1]), is_quoted=True)
         elif kind == _SPECIAL:
@@ -141,9 +143,16 @@ class _Reader:
         self._words.append(_Word(text, self._spaced, is_at, is_quoted))
         self._spaced = False
 
-    def _take_angle(self, content: bytes) -> None:
-        if self._angle is None:
-            self._angle = content
+    def _take_angle(self, content: bytes) -> list[Address]:
+        """What is between angle brackets. After another such the comma was forgotten: a new address has begun."""
+        finished: list[Address] = []
+        if self._angle is not None:
+            words = self._words[self._phrase_length :]
+            finished = self._finish_address()
+            self._words = words
+        self._angle = content
+        self._phrase_length = len(self._words)
+        return finished
 
     def _take_special(self, text: bytes) -> list[Address]:
         if text == b",":
@@ -156,8 +165,8 @@ class _Reader:
             match = _UNCLOSED.match(self._value, self._position)
             assert match is not None, "it matches nothing as well"
             self._position = match.end()
-            self._take_angle(match[0])
-        elif text == b"(":
+            return self._take_angle(match[0])
+        if text == b"(":
             self._take_comment()
         elif text == b"@":
             self._take_word(text, is_at=True)
@@ -197,7 +206,7 @@ class _Reader:
     def _finish_address(self) -> list[Address]:
         address = None
         if self._angle is not None:
-            address = _from_angle(_phrase(self._words) or self._comment, self._angle)
+            address = _from_angle(_phrase(self._words[: self._phrase_length]) or self._comment, self._angle)
         elif self._words:
             address = _from_words(self._words, self._comment)
         self._start_address()
@@ -226,6 +235,11 @@ def _from_angle(name: bytes | None, content: bytes) -> Address | None:
     return Address(name or None, route, local or MISSING_MAILBOX, host or MISSING_DOMAIN)
 
 
+def _belong_together(left: _Word, right: _Word) -> bool:
+    """Whether both are of one local part or domain, which may have blanks around its dots (RFC 5322 §4.4)."""
+    return not right.spaced or left.text.endswith(b".") or right.text.startswith(b".")
+
+
 def _last_at(words: list[_Word]) -> int | None:
     for index in range(len(words) - 1, -1, -1):
         if words[index].is_at:
@@ -245,10 +259,10 @@ def _from_words(words: list[_Word], comment: bytes | None) -> Address:
             return Address(comment or None, None, text or MISSING_MAILBOX, MISSING_DOMAIN)
         return Address(text or comment or None, None, MISSING_MAILBOX, MISSING_DOMAIN)
     start = at - 1
-    while start > 0 and not words[start].spaced:
+    while start > 0 and _belong_together(words[start - 1], words[start]):
         start -= 1
     stop = at + 2
-    while stop < len(words) and not words[stop].spaced:
+    while stop < len(words) and _belong_together(words[stop - 1], words[stop]):
         stop += 1
     local = b"".join([word.text for word in words[max(start, 0) : at]])
     host = b"".join([word.text for word in words[at + 1 : stop]])

@@ -84,7 +84,7 @@ def encode_words(text: str) -> bytes:
         if not word.isascii() or (pending and not word):
             if after_encoded and not pending:
                 pending.append("")
-            pending.append(word)
+            pending.append(decode_words(word))  # encoded words with 8-bit octets in them exist as well
             continue
         is_encoded = word.startswith("=?") and word.endswith("?=")
         if pending:

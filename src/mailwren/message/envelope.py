@@ -37,14 +37,9 @@ def _text(header: Header, name: bytes, hint: str) -> bytes:
 
 
 def _addresses(header: Header, name: bytes, hint: str, default: bytes = NIL) -> bytes:
-    """An address list; fields that occur several times are one list (RFC 5322 §4.5.3), but From, Sender and Reply-To
-    say who is responsible: of them the first counts."""
+    """An address list; fields that occur several times are one list (RFC 5322 §4.5.3)."""
     values = header.all(name)
-    if not values:
-        return default
-    if len(values) > 1:
-        values = values[:1] if name in {b"from", b"sender", b"reply-to"} else values
-    addresses = parse_addresses(b",".join([unfold(value) for value in values]))
+    addresses = parse_addresses(b",".join([unfold(value) for value in values])) if values else []
     if not addresses:
         return default
     return b"(%b)" % b"".join([_address(address, hint) for address in addresses])

@@ -10,7 +10,7 @@ from mailwren.message.header import unfold
 
 # The anchor at a semicolon keeps the search linear whatever stands between two of them.
 _PARAMETER: Final = re.compile(
-    rb'(?:\A|;)\s*([^\s=;"]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\Z)|([^;]*))',
+    rb'(?:\A|;)\s*([^\s=;"]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^;]*))',
     re.DOTALL,
 )
 _TYPE: Final = re.compile(rb'\s*([^\s/;()",=]+)\s*/\s*([^\s/;()",=]+)')
@@ -105,13 +105,13 @@ def parse_parameters(text: bytes) -> list[Parameter]:
 
 
 def _bare_value(name: bytes, value: bytes) -> bytes:
-    value = value.strip()
+    value = value.strip().removeprefix(b'"')  # a quoted string that never ends
     if b"(" in value:
         commented = _TRAILING_COMMENT.match(value)
         value = commented[1] if commented else value
     if name in _FREE_TEXT or (b" " not in value and b"\t" not in value):
         return value
-    return value.split(None, 1)[0]
+    return value.split(None, 1)[0] if value else b""
 
 
 def _join_segments(raw: Iterable[Parameter]) -> list[Parameter]:
@@ -142,8 +142,10 @@ def _joined(name: bytes, segments: dict[int, tuple[bytes, bool]]) -> Parameter:
     if not any(extended for _, extended in ordered):
         return Parameter(name, b"".join(value for value, _ in ordered), extended=False)
     pieces = [value if extended else percent_encode(value) for value, extended in ordered]
-    if ordered[0][0].count(b"'") < 2 or not ordered[0][1]:
+    if not ordered[0][1] or b"'" not in pieces[0]:
         pieces.insert(0, b"''")
+    elif pieces[0].count(b"'") == 1:  # a language was forgotten with its mark
+        pieces[0] = pieces[0].replace(b"'", b"''")
     return Parameter(name, b"".join(pieces), extended=True)
 
 

@@ -1,6 +1,7 @@
 """Parts by their IMAP section numbers and the octets that sections name (RFC 9051 §6.4.5.1); part trees as records."""
 
 import json
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final
 
@@ -68,23 +69,19 @@ def section_range(root: Part, numbers: tuple[int, ...], piece: SectionPiece) -> 
     return (part.header_start, part.body_start) if piece is SectionPiece.HEADER else (part.body_start, part.body_end)
 
 
-def leaf_sections(root: Part) -> list[tuple[tuple[int, ...], Part]]:
+def leaf_sections(root: Part) -> Iterator[tuple[tuple[int, ...], Part]]:
     """All parts that hold content themselves, with their section numbers, in the message's order."""
-    result: list[tuple[tuple[int, ...], Part]] = []
-    waiting: list[tuple[tuple[int, ...], Part]] = [((), root)]
-    while waiting:
-        numbers, container = waiting.pop()
-        candidates = container.children if container.is_multipart else [container]
-        below: list[tuple[tuple[int, ...], Part]] = []
-        for number, part in enumerate(candidates, start=1):
-            inner = _numbered_below(part)
-            below.append(((*numbers, number), part if inner is None else inner))
-        for place, part in reversed(below):
-            if part.children:
-                waiting.append((place, part))
-            else:
-                result.append((place, part))
-    return result
+    return _leaves(root, ())
+
+
+def _leaves(container: Part, numbers: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Part]]:
+    candidates = container.children if container.is_multipart else [container]
+    for number, part in enumerate(candidates, start=1):
+        below = _numbered_below(part)
+        if below is None:
+            yield (*numbers, number), part
+        else:
+            yield from _leaves(below, (*numbers, number))
 
 
 # --- records ------------------------------------------------------------------------------------------------

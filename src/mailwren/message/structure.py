@@ -22,7 +22,9 @@ _WINDOW: Final = 4096
 """Octets that are searched first for the end of a header: nearly all headers of parts are shorter."""
 _FIRST_LINE: Final = re.compile(rb"[!-9;-~]+[ \t]*:|\r?\n|[ \t>]|From ")
 """How the first line of a part's header may begin; a part that begins with anything else has no header."""
-_BOUNDARY_CHARACTERS: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]*")
+_BOUNDARY_WORD: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=?]+")
+_BOUNDARY_WORDS: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=?]+(?: +[0-9A-Za-z'()+_,\-./:=?]+)*")
+"""The characters of a boundary (RFC 2046 §5.1.1); others are accepted where the whole line is the boundary."""
 _IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
 _ENCLOSED: Final = frozenset({"rfc822", "global"})
 _TEXT_PLAIN: Final = ContentType("text", "plain", [])
@@ -103,7 +105,7 @@ class _Parser:
                 break
             self._close(delimiter.place + 1, delimiter.content_end)
             position = delimiter.line_end
-            if delimiter.closes:
+            if delimiter.closes or position == self._end:
                 self._retire(self._open[delimiter.place])
             else:
                 position = self._start_entity(position, is_part=True)
@@ -135,7 +137,7 @@ class _Parser:
 
         RFC 2046 §5.1.1 lets the boundary be a mere beginning of the line, which breaks messages whose inner boundary
         begins with the outer one. So the whole line is compared first, and then only such rests are ignored as
-        could not belong to a boundary, and anything after two closing hyphens.
+        could not belong to a boundary or come after a blank, and anything after two closing hyphens.
         """
         places = self._places
         line = line.rstrip(b" \t\r")
@@ -144,9 +146,11 @@ class _Parser:
         boundary, hyphens, _ = line.rpartition(b"--")
         if hyphens and boundary in places:
             return places[boundary], True
-        match = _BOUNDARY_CHARACTERS.match(line)
-        boundary = match[0].rstrip() if match else b""
-        return (places[boundary], False) if boundary in places else None
+        for pattern in (_BOUNDARY_WORD, _BOUNDARY_WORDS):
+            match = pattern.match(line)
+            if match and match[0] in places:
+                return places[match[0]], False
+        return None
 
     # --- entities -------------------------------------------------------------------------------------------
     def _start_entity(self, start: int, *, is_part: bool) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 
 _IDENTITY: Final = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit"})
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
-_NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _TRAILING_SPACE: Final = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n)")
 _UU_BEGIN: Final = re.compile(rb"(?:\A|\n)begin [^\n]*\n")
 
@@ -40,7 +40,7 @@ def _decode_base64(data: bytes) -> bytes:
     try:
         return binascii.a2b_base64(data)
     except binascii.Error:
-        clean = data.translate(None, _NOT_BASE64)
+        clean = data.translate(None, NOT_BASE64)
     # Padding is missing, or stands where the content does not end: a last single character tells nothing.
     padding = clean.find(b"=")
     clean = clean[:padding] if padding >= 0 else clean

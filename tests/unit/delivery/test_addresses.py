@@ -1,7 +1,7 @@
 """Envelope addresses: the grammar of RFC 5321 and RFC 6531, and the leniency that old MTAs need."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailwren.delivery.addresses import NULL_SENDER, Address, parse_address, parse_path, split_detail
@@ -48,6 +48,7 @@ def test_what_is_no_path(text: str) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64))
+@settings(deadline=None)
 def test_round_trip(local: str) -> None:
     """Any printable local part is written so that it is read as the same."""
     address = Address(local, "example.org")

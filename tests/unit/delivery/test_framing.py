@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailwren.delivery.framing import DotStuffing, Framer, LineFault, stuff_dots
@@ -43,6 +43,7 @@ def naive(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 @given(TRICKY | st.binary(), st.lists(st.integers(0, 200)), TRICKY)
+@settings(deadline=None)
 def test_stuffing_round_trip(message: bytes, cuts: list[int], rest: bytes) -> None:
     """What was stuffed comes out as it was, and what follows is left alone."""
     expected = message if not message or message.endswith(b"\r\n") else message + b"\r\n"
@@ -54,6 +55,7 @@ def test_stuffing_round_trip(message: bytes, cuts: list[int], rest: bytes) -> No
 
 
 @given(TRICKY, st.lists(st.integers(0, 200)))
+@settings(deadline=None)
 def test_any_octets_as_data(data: bytes, cuts: list[int]) -> None:
     """Any octets mean what the line by line reading says, cut anywhere."""
     framer = Framer(100)
@@ -66,6 +68,7 @@ def test_any_octets_as_data(data: bytes, cuts: list[int]) -> None:
 
 
 @given(TRICKY)
+@settings(deadline=None)
 def test_what_is_held_back_is_small(data: bytes) -> None:
     """While the end is not there yet, all but the octets that may begin it has come out."""
     framer = Framer(100)
@@ -87,6 +90,7 @@ def test_nothing_else_ends_a_message(end: bytes) -> None:
 
 
 @given(TRICKY | st.binary(), st.lists(st.integers(0, 200)))
+@settings(deadline=None)
 def test_chunk(data: bytes, cuts: list[int]) -> None:
     """Counted content comes out as it went in."""
     framer = Framer(100)
@@ -102,6 +106,7 @@ def test_chunk(data: bytes, cuts: list[int]) -> None:
     st.lists(st.binary().filter(lambda line: b"\n" not in line and not line.endswith(b"\r"))),
     st.lists(st.integers(0, 300)),
 )
+@settings(deadline=None)
 def test_lines(lines: list[bytes], cuts: list[int]) -> None:
     """Lines come out as they went in, and those over the limit as a fault, cut anywhere."""
     framer = Framer(20)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailwren.delivery.delivery import Delivery
@@ -44,6 +44,7 @@ def test_octets(delivery: Delivery, store: "FakeStore", octets: bytes, stored: b
 
 
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"x" * 40000])), st.integers(1, 1000))
+@settings(deadline=None)
 def test_line_ends_in_any_pieces(pieces: list[bytes], size: int) -> None:
     """Where reading happens to cut changes no line end."""
     octets = b"".join(pieces)

@@ -56,6 +56,7 @@ def converse(pieces: list[bytes]) -> tuple[bytes, int]:
 
 
 @given(INPUT)
+@settings(deadline=None)
 def test_only_replies(data: bytes) -> None:
     """The answer to any octets is a sequence of replies."""
     said, _ = converse([data])
@@ -63,7 +64,7 @@ def test_only_replies(data: bytes) -> None:
 
 
 @given(INPUT.filter(lambda data: b"STARTTLS" not in data.upper()))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_cutting_changes_nothing(data: bytes) -> None:
     """The answers are the same when each octet comes alone."""
     assert converse([data]) == converse([data[index : index + 1] for index in range(len(data))])

@@ -9,6 +9,11 @@ from mailwren.cli.failures import CommandRefused, Misuse
 _LONGEST_LINE = 10_000
 
 
+def on_terminal() -> bool:
+    """Is there somebody who can answer questions?"""
+    return sys.stdin.isatty()
+
+
 def get_password(*, from_stdin: bool, generate: bool) -> tuple[str, bool]:
     """A password, and whether it was made up and so has to be shown.
 
@@ -20,7 +25,7 @@ def get_password(*, from_stdin: bool, generate: bool) -> tuple[str, bool]:
         raise Misuse("--password-stdin and --generate are two ways to the same thing: choose one.")
     if from_stdin:
         return _read_password(), False
-    if generate or not sys.stdin.isatty():
+    if generate or not on_terminal():
         from mailwren.auth.hashing import generate_password
 
         return generate_password(), True

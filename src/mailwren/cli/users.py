@@ -22,7 +22,7 @@ from mailwren.cli.output import (
     size_text,
     time_text,
 )
-from mailwren.cli.passwords import get_password
+from mailwren.cli.passwords import get_password, on_terminal
 from mailwren.config.errors import WrongValue
 from mailwren.config.kinds import Kind
 from mailwren.config.settings import SETTINGS, Config
@@ -79,7 +79,8 @@ def add_user(
             quota_messages=quota.messages,
             aliases=alias or (),
         )
-    asyncio.run(_apply_quota(settings, user))
+    if settings.quota_for(user.quota_octets, user.quota_messages) != (None, None):
+        asyncio.run(_apply_quota(settings, user))
     _tell_password(user.name, password, made_up, "added")
 
 
@@ -322,9 +323,7 @@ def _tell_password(name: str, password: str, made_up: bool, done: str) -> None:
 
 def _confirm_removal(name: str, keep_mail: bool) -> None:
     """Ask, where there is someone to answer. Raises CommandRefused."""
-    import sys
-
-    if not sys.stdin.isatty():
+    if not on_terminal():
         raise CommandRefused("Removing a user asks before it does: say --yes where nobody can answer.")
     what = "Remove the user" if keep_mail else "Remove the user and, for good, all mail of"
     if not typer.confirm(f"{what} {name}?", err=True):

@@ -241,19 +241,6 @@ def test_opening_waits_for_another_process(path: Path, monkeypatch: pytest.Monke
         UserDirectory(path)
 
 
-def test_second_directory_keeps_the_locks_of_the_first(path: Path) -> None:
-    """After the file was opened twice in one process, another process still sees that it is not the last user."""
-    first, second = UserDirectory(path), UserDirectory(path)
-    first.add("alice", "hash")
-    script = "import apsw, sys; database = apsw.Connection(sys.argv[1]); database.pragma('user_version')"
-    subprocess.run([sys.executable, "-c", script + "; database.close()", str(path)], check=True)
-    # The last connection to a database removes its log on closing; here that would be under the others' feet.
-    assert path.with_name(path.name + "-wal").exists()
-    assert second.find("alice") is not None
-    first.close()
-    second.close()
-
-
 def test_damaged_and_foreign_files(path: Path, tmp_path: Path) -> None:
     """A file that is no database, one of a newer version, and a folder in the way give the directory's own error."""
     path.parent.mkdir()

@@ -4,12 +4,12 @@ import base64
 import random
 from collections.abc import Iterator
 
-_WORDS = (
+_WORDS = (  # noqa: SIM905 - a page of words reads better than a list of them
     "the quick report meeting about server update please review attached budget thanks regards project "
     "milestone customer invoice shipping release candidate deadline question answer schedule holiday "
     "weather garden coffee network storage mailbox protocol garden river mountain window table paper "
     "green yellow silver "
-).split()  # noqa: SIM905 - a page of words reads better than a list of them
+).split()
 _NAMES = (
     ("Anna Schmidt", "anna"), ("Jürgen Müller", "juergen"), ("Bob Stone", "bob"), ("Chen Wei", "chen"),
     ("Olga Petrova", "olga"), ("Support Team", "support"), ("Marie Dubois", "marie"), ("João Silva", "joao"),

@@ -71,6 +71,10 @@ ADDRESSES: Final = 10_000
 """Addresses of one header field that are listed in ENVELOPE."""
 BOUNDARY: Final = 4096
 """Octets of a multipart's boundary: RFC 2046 §5.1.1 allows 70; what programs really write is far below this."""
+DELIMITER_LOOKALIKES: Final = 500_000
+"""Lines of one message that begin like a boundary's and are not; beyond it no more parts are looked for."""
+PARAMETERS: Final = 1000
+"""Parameters of one Content-Type or Content-Disposition: long names in segments stay far below."""
 STRUCTURE_STRING: Final = 32 * 1024
 """Octets of one string in ENVELOPE and BODYSTRUCTURE; common clients stop reading at lines of a million."""
 REFERENCES: Final = 1000

@@ -1,19 +1,15 @@
 """BODY and BODYSTRUCTURE as ready wire bytes (RFC 9051 §7.5.2), both made in one walk over the parts."""
 
-from collections.abc import Iterable
 from typing import Final
 
-from mailwren.message import charsets
 from mailwren.message.api import Part
+from mailwren.message.content_fields import ContentType, parse_disposition
 from mailwren.message.envelope import EMPTY_ENVELOPE, build_envelope
 from mailwren.message.header import Header, unfold
-from mailwren.message.parameters import ContentType, Parameter, parse_disposition, percent_encode
 from mailwren.message.quoted import NIL, quoted
 from mailwren.message.structure import Structure
 
 _ENCLOSED: Final = frozenset({"rfc822", "global"})
-_ASCII: Final = Parameter(b"charset", b"us-ascii", extended=False)
-"""What text without a charset is (RFC 2046 §4.1.2)."""
 _UNREAD_BODY: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)'
 _UNREAD_BODY_STRUCTURE: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL)'
 """Stands for the enclosed message where it is encoded, which the grammar has no other place for."""
@@ -54,18 +50,15 @@ class _Writer:
         for child in part.children:
             self.write(child)
         self._both(b" " + _string(part.subtype))
-        self.extended.append(b" %b %b" % (_parameters(content_type.parameters), _common_extension(header)))
+        self.extended.append(b" %b %b" % (content_type.written, _common_extension(header)))
 
     def _write_single(self, part: Part, header: Header, content_type: ContentType) -> None:
-        parameters = content_type.parameters
-        if part.type == "text" and not any(parameter.name.lower() == b"charset" for parameter in parameters):
-            parameters = [*parameters, _ASCII]
         self._both(
             b"%b %b %b %b %b %b %d"
             % (
                 _string(part.type),
                 _string(part.subtype),
-                _parameters(parameters),
+                content_type.written,
                 _optional(header, b"content-id"),
                 _optional(header, b"content-description"),
                 _string(part.encoding),
@@ -103,8 +96,7 @@ def _common_extension(header: Header) -> bytes:
 
 def _disposition(header: Header) -> bytes:
     value = header.get(b"content-disposition")
-    kind, parameters = parse_disposition(value) if value else (b"", [])
-    return b"(%b %b)" % (quoted(kind), _parameters(parameters)) if kind else NIL
+    return parse_disposition(value).written if value else NIL
 
 
 def _languages(header: Header) -> bytes:
@@ -112,18 +104,3 @@ def _languages(header: Header) -> bytes:
     tags = [tag.strip() for tag in unfold(value).split(b",")] if value else []
     written = b" ".join([quoted(tag) for tag in tags if tag])
     return b"(%b)" % written if written else NIL
-
-
-def _parameters(parameters: Iterable[Parameter]) -> bytes:
-    """Attributes with their values, continuations joined; what is extended, or has to be as it is 8-bit, is marked by
-    an asterisk and keeps its percent escapes for the client to decode (RFC 2231 §4)."""
-    written: list[bytes] = []
-    for name, value, extended in parameters:
-        if extended:
-            written += (quoted(name + b"*"), quoted(value))
-        elif value.isascii():
-            written += (quoted(name), quoted(value))
-        else:
-            text = charsets.decode_unlabelled(value)
-            written += (quoted(name + b"*"), quoted(b"utf-8''" + percent_encode(text.encode("utf-8"))))
-    return b"(%b)" % b" ".join(written) if written else NIL

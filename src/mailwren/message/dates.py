@@ -13,9 +13,9 @@ _MONTHS: Final = {
 _ZONES: Final = {b"est": -5, b"edt": -4, b"cst": -6, b"cdt": -5, b"mst": -7, b"mdt": -6, b"pst": -8, b"pdt": -7}
 """Hours east of UTC; every other name means UTC (RFC 5322 §4.3)."""
 _TIME: Final = rb"(\d{1,2})\s*[:.]\s*(\d{1,2})(?:\s*[:.]\s*(\d{1,2})(?:\.\d{1,9})?)?"
-_ZONE: Final = rb"\s*(?:(?:GMT|UTC?)?([+-])(\d{2}):?(\d{2})\b|\"?([A-Za-z]{1,5})\b)?"
+_ZONE: Final = rb"\s*(?:(?:GMT|UTC?)?([+-])(\d{1,2}):?(\d{2})\b|\"?([A-Za-z]{1,5})\b)?"
 _DATE: Final = re.compile(
-    rb"\s*(?:[A-Za-z]{2,9}\.?\s*,?\s*)?(\d{1,2})[\s-]\s*([A-Za-z]{3})[A-Za-z]{0,6}\.?,?[\s-]\s*(\d{2,6})"
+    rb"\s*(?:[A-Za-z]{2,9}\.?\s*,?\s*)?0?(\d{1,2})[\s-]\s*([A-Za-z]{3})[A-Za-z]{0,6}\.?,?[\s-]\s*(\d{2,6})"
     rb"(?:,?\s+" + _TIME + _ZONE + rb")?",
 )
 _ASCTIME: Final = re.compile(

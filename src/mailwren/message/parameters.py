@@ -1,22 +1,20 @@
-"""Content-Type, Content-Disposition and their parameters (RFC 2045 §5.1, RFC 2183 §2, RFC 2231), broken ones too."""
+"""The parameters of Content-Type and Content-Disposition (RFC 2045 §5.1, RFC 2231), broken ones too."""
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
+from mailwren.base import limits
 from mailwren.message import charsets
 from mailwren.message.encoded_words import decode_header
-from mailwren.message.header import unfold
+from mailwren.message.quoted import NIL, quoted
 
 # The anchor at a semicolon keeps the search linear whatever stands between two of them.
 _PARAMETER: Final = re.compile(
     rb'(?:\A|;)\s*([^\s=;"]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^;]*))',
     re.DOTALL,
 )
-_TYPE: Final = re.compile(rb'\s*([^\s/;()",=]+)\s*/\s*([^\s/;()",=]+)')
-_COMMENT: Final = re.compile(rb"\([^()]*\)")
-_COMMENT_NESTING: Final = 5
-"""Comments in comments that are taken out; more is no honest use."""
 _TRAILING_COMMENT: Final = re.compile(rb"\A([^\s()]*)\s*\(.*\)\Z", re.DOTALL)
 _ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
 _SEGMENT: Final = re.compile(rb"([^*]+)\*(?:(\d{1,4})(\*)?)?")
@@ -36,64 +34,14 @@ class Parameter(NamedTuple):
     extended: bool
 
 
-class ContentType(NamedTuple):
-    """A Content-Type field's content."""
+def parse_parameters(text: bytes) -> tuple[Parameter, ...]:
+    """Read ``name=value; name="value"`` with continuations joined, in the order of the first segments.
 
-    type: str
-    """Lower case."""
-    subtype: str
-    """Lower case."""
-    parameters: list[Parameter]
-
-    def octets(self, name: bytes) -> bytes:
-        """The octets of the first parameter of that (lower-case) name, empty without it."""
-        for parameter in self.parameters:
-            if parameter.name.lower() == name:
-                return _percent_decode(parameter.value)[1] if parameter.extended else parameter.value
-        return b""
-
-
-def parse_content_type(value: bytes) -> ContentType:
-    """Read a Content-Type value; a malformed type means text/plain (RFC 2045 §5.2)."""
-    value = unfold(value)
-    kind, _, rest = value.partition(b";")
-    if b"(" in kind:
-        kind = _without_comments(kind)
-    match = _TYPE.match(kind)
-    if match is None:
-        return ContentType("text", "plain", parse_parameters(rest))
-    leftover = kind[match.end() :]
-    if b"=" in leftover:  # the semicolon was forgotten
-        rest = leftover + b";" + rest
-    main, sub = match[1].lower(), match[2].lower()
-    return ContentType(main.decode("latin-1"), sub.decode("latin-1"), parse_parameters(rest))
-
-
-def parse_disposition(value: bytes) -> tuple[bytes, list[Parameter]]:
-    """Read a Content-Disposition value into its type (lower case, may be empty) and parameters."""
-    value = unfold(value)
-    kind, _, rest = value.partition(b";")
-    if b"=" in kind:
-        kind, rest = b"attachment", value  # RFC 2183 §2.8: an unknown type means attachment
-    if b"(" in kind:
-        kind = _without_comments(kind)
-    words = kind.split()
-    return (words[0].strip(b'"').lower() if words else b""), parse_parameters(rest)
-
-
-def _without_comments(text: bytes) -> bytes:
-    for _ in range(_COMMENT_NESTING):
-        text, count = _COMMENT.subn(b" ", text)
-        if not count:
-            break
-    return text
-
-
-def parse_parameters(text: bytes) -> list[Parameter]:
-    """Read ``name=value; name="value"`` with continuations joined, in the order of the first segments."""
+    At most ``PARAMETERS`` are read.
+    """
     plain: list[Parameter] = []
     segmented = False
-    for match in _PARAMETER.finditer(text):
+    for match in islice(_PARAMETER.finditer(text), limits.PARAMETERS):
         name, quoted_value, bare = match.groups()
         if quoted_value is None:
             value = _bare_value(name.lower(), bare)
@@ -101,7 +49,7 @@ def parse_parameters(text: bytes) -> list[Parameter]:
             value = _ESCAPE.sub(rb"\1", quoted_value) if b"\\" in quoted_value else quoted_value
         segmented = segmented or b"*" in name
         plain.append(Parameter(name, value, extended=False))
-    return _join_segments(plain) if segmented else plain
+    return tuple(_join_segments(plain) if segmented else plain)
 
 
 def _bare_value(name: bytes, value: bytes) -> bytes:
@@ -154,17 +102,50 @@ def percent_encode(value: bytes) -> bytes:
     return _TO_ESCAPE.sub(lambda match: b"%%%02X" % match[0][0], value)
 
 
-def decode_parameters(parameters: Sequence[Parameter], hint: str = "") -> tuple[tuple[str, str], ...]:
+def write_parameters(parameters: Iterable[Parameter]) -> bytes:
+    """Attributes and values as BODYSTRUCTURE has them, continuations joined (RFC 9051 §7.5.2).
+
+    A value that is extended, or has to be as it is 8-bit, is marked by an asterisk and keeps its percent escapes for
+    the client to decode (RFC 2231 §4).
+    """
+    written: list[bytes] = []
+    for name, value, extended in parameters:
+        if extended:
+            written += (quoted(name + b"*"), quoted(value))
+        elif value.isascii():
+            written += (quoted(name), quoted(value))
+        else:
+            text = charsets.decode_unlabelled(value)
+            written += (quoted(name + b"*"), quoted(b"utf-8''" + percent_encode(text.encode("utf-8"))))
+    return b"(%b)" % b" ".join(written) if written else NIL
+
+
+def decode_parameters(parameters: Sequence[Parameter]) -> tuple[tuple[str, str], ...]:
     """Names in lower case with decoded values; an extended form hides a plain one of the same name (RFC 2231 §4.2)."""
     decoded: list[tuple[str, str]] = []
-    extended = frozenset(parameter.name.lower() for parameter in parameters if parameter.extended)
-    for parameter in parameters:
-        name = parameter.name.lower()
-        if not parameter.extended and name in extended:
-            continue
-        value = _decode_extended(parameter.value) if parameter.extended else decode_header(parameter.value, hint)
-        decoded.append((name.decode("utf-8", "replace"), value))
+    extended = {parameter.name.lower() for parameter in parameters if parameter.extended}
+    for name, value, is_extended in parameters:
+        lower = name.lower()
+        if is_extended or lower not in extended:
+            text = _decode_extended(value) if is_extended else decode_header(value)
+            decoded.append((lower.decode("utf-8", "replace"), text))
     return tuple(decoded)
+
+
+def first_decoded(decoded: Iterable[tuple[str, str]], name: str) -> str:
+    """The value of the first parameter of that (lower-case) name, empty without one."""
+    for other, value in decoded:
+        if other == name:
+            return value
+    return ""
+
+
+def first_octets(parameters: Iterable[Parameter], name: bytes) -> bytes:
+    """The octets of the first parameter of that (lower-case) name, empty without one."""
+    for parameter in parameters:
+        if parameter.name.lower() == name:
+            return _percent_decode(parameter.value)[1] if parameter.extended else parameter.value
+    return b""
 
 
 def _decode_extended(value: bytes) -> str:

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from mailwren.base import limits
 from mailwren.message.api import Part
+from mailwren.message.content_fields import MESSAGE, TEXT_PLAIN, ContentType, parse_content_type, parse_disposition
 from mailwren.message.header import Header, unfold
-from mailwren.message.parameters import ContentType, decode_parameters, parse_content_type, parse_disposition
 
 Octets: TypeAlias = bytes | mmap.mmap
 """A whole message: in memory, or a file mapped into memory."""
@@ -27,9 +27,7 @@ _BOUNDARY_WORDS: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=?]+(?: +[0-9A-Za-z'
 """The characters of a boundary (RFC 2046 §5.1.1); others are accepted where the whole line is the boundary."""
 _IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
 _ENCLOSED: Final = frozenset({"rfc822", "global"})
-_TEXT_PLAIN: Final = ContentType("text", "plain", [])
 _ENCODING_END: Final = re.compile(rb"[\s;(]")
-_MESSAGE: Final = ContentType("message", "rfc822", [])
 _CR: Final = 13
 _DELIMITER_LENGTH: Final = limits.BOUNDARY + 8
 """Octets of a line that are compared with boundaries: hyphens and some padding included."""
@@ -92,6 +90,7 @@ class _Parser:
         self._places: Final[dict[bytes, int]] = {}
         """Of each open boundary: the innermost entity that has it."""
         self._prefix = b""
+        self._lookalikes = 0
         self.parts: Final[list[Part]] = []
         self.headers: Final[list[Header]] = []
         self.content_types: Final[list[ContentType]] = []
@@ -129,6 +128,9 @@ class _Parser:
                 if newline < 0:
                     newline = octets.find(b"\n", start)
                 return _Delimiter(*hit, content_end, found + 1, newline + 1 if newline >= 0 else self._end)
+            self._lookalikes += 1
+            if self._lookalikes > limits.DELIMITER_LOOKALIKES:
+                break
             found = octets.find(needle, start, limit)
         return None
 
@@ -170,7 +172,7 @@ class _Parser:
         parent = self._open[-1].part if self._open else None
         content_type = _content_type(header, parent)
         if len(self._open) >= limits.MIME_DEPTH and content_type.type in {"multipart", "message"}:
-            content_type = _TEXT_PLAIN
+            content_type = TEXT_PLAIN
         part = _describe(header, content_type, start, body_start)
         if parent is not None:
             parent.children.append(part)
@@ -199,7 +201,7 @@ class _Parser:
             window *= 8  # so that looking again costs little, however long the header is
 
     def _open_boundary(self, entity: _Open) -> None:
-        boundary = self.content_types[-1].octets(b"boundary").rstrip()
+        boundary = self.content_types[-1].boundary.rstrip()
         if not 0 < len(boundary) <= limits.BOUNDARY:
             return
         entity.boundary = boundary
@@ -235,7 +237,7 @@ class _Parser:
         multipart.children.append(part)
         self.parts.append(part)
         self.headers.append(Header(b""))
-        self.content_types.append(_TEXT_PLAIN)
+        self.content_types.append(TEXT_PLAIN)
 
 
 def _common_prefix(left: bytes, right: bytes) -> bytes:
@@ -264,24 +266,22 @@ def _content_type(header: Header, parent: Part | None) -> ContentType:
     if value is not None:
         return parse_content_type(value)
     if parent is not None and parent.type == "multipart" and parent.subtype == "digest":
-        return _MESSAGE  # RFC 2046 §5.1.5
-    return _TEXT_PLAIN
+        return MESSAGE
+    return TEXT_PLAIN
 
 
 def _describe(header: Header, content_type: ContentType, start: int, body_start: int) -> Part:
     """The part with that header; its end is not known yet."""
-    parameters = decode_parameters(content_type.parameters)
-    part = Part(start, body_start, body_start, content_type.type, content_type.subtype, parameters)
+    part = Part(start, body_start, body_start, content_type.type, content_type.subtype, content_type.parameters)
+    part.file_name = content_type.file_name
     encoding = header.get(b"content-transfer-encoding")
     if encoding is not None:
         part.encoding = _ENCODING_END.split(unfold(encoding), 1)[0].strip(b'"').lower().decode("latin-1") or "7bit"
     disposition = header.get(b"content-disposition")
-    file_name = ""
     if disposition is not None:
-        kind, raw = parse_disposition(disposition)
-        part.disposition = kind.decode("latin-1")
-        file_name = dict(reversed(decode_parameters(raw))).get("filename", "")
-    part.file_name = file_name or dict(reversed(parameters)).get("name", "")
+        parsed = parse_disposition(disposition)
+        part.disposition = parsed.type
+        part.file_name = parsed.file_name or part.file_name
     return part
 
 

@@ -88,6 +88,23 @@ class MailboxState:
         self.mailbox = mailbox
         self.modseq = modseq
 
+    def set_flags(self, uids: RangeSet, flags: FlagSetId, modseq: ModSeq) -> None:
+        """Messages have these flags since ``modseq``: as :meth:`update`, for any number of messages at little cost."""
+        self._remember(uids, modseq)
+        for start, stop in self.spans(uids):
+            length = stop - start
+            self.flags[start:stop] = array("I", (flags,)) * length
+            self.modseqs[start:stop] = array("Q", (modseq,)) * length
+        self.modseq = modseq
+
+    def replace(self, columns: "tuple[array[int], array[int], array[int], array[int]]", mailbox: Mailbox) -> None:
+        """Take in the whole mailbox as it is now: UIDs, contents, flags and mod-sequences, in step."""
+        self.uids, self.contents, self.flags, self.modseqs = columns
+        self._updates.clear()
+        self._updates_from = mailbox.highest_modseq
+        self.mailbox = mailbox
+        self.modseq = mailbox.highest_modseq
+
     def _remember(self, uids: RangeSet, modseq: ModSeq) -> None:
         if self._updates_from is None:
             self._updates_from = self.modseq

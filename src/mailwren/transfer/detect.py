@@ -7,7 +7,7 @@ from mailwren.transfer.files import read_beginning
 from mailwren.transfer.folders import is_dbox, is_maildir
 from mailwren.transfer.from_lines import first_from_line, line_ending
 from mailwren.transfer.manifest import MANIFEST
-from mailwren.transfer.recognition import SNIFFED, why_not_mail
+from mailwren.transfer.recognition import SNIFFED, is_message_name, why_not_mail
 
 
 class Layout(Enum):
@@ -57,7 +57,7 @@ def _detect_file(path: Path) -> Layout:
     beginning = read_beginning(path, SNIFFED)
     if first_from_line(beginning, line_ending(beginning)) is not None:
         return Layout.MBOX
-    return Layout.NOT_MAIL if why_not_mail(beginning) else Layout.MESSAGE
+    return Layout.NOT_MAIL if why_not_mail(beginning, is_message_name(path.name)) else Layout.MESSAGE
 
 
 def _detect_folder(path: Path) -> Layout:

@@ -20,17 +20,17 @@ from mailwren.transfer.incoming import Problem
 from mailwren.transfer.mailbox_names import Levels, decode_level, level_of
 from mailwren.transfer.maildir_names import read_subscriptions
 from mailwren.transfer.manifest import MANIFEST, ManifestEntry, read_manifest
-from mailwren.transfer.recognition import SNIFFED
+from mailwren.transfer.recognition import SNIFFED, is_message_name, why_not_mail
 
-_MESSAGE_NAME = re.compile(r"(?i).*\.(?:eml|msg|email)|\d+\.?")
-"""Files that are one message each: .eml, MH's and Cyrus's numbers."""
 _MBOX_ENDING = re.compile(r"(?i)\.(?:mbox|mbx)$")
 _BOOKKEEPING = re.compile(
-    r"(?i)\..*|.*\.(?:msf|dat|lock|wdseml|cmeta)|,\d+|subscriptions|filterlog\.html|maildirsize|maildirfolder"
+    r"(?i)\..*|.*\.(?:msf|dat|lock|wdseml|cmeta)|subscriptions|filterlog\.html|maildirsize|maildirfolder"
     r"|dovecot(?:-uid|-keywords|-acl|\.index|\.list|\.mailbox|\.sieve).*|courierimap.*"
     r"|cyrus\.(?:header|index|cache|squat|expunge|annotations)|mailwren-(?:export\.json|index\.tsv)"
 )
-"""Files of mail programs that hold no mail, unless they are mbox files."""
+"""Files of mail programs that hold no mail, as a rule."""
+_REMOVED = re.compile(r",\d+")
+"""Messages that MH has removed."""
 _BOOKKEEPING_FOLDER = re.compile(r"(?i)\.imap|\.git|.*\.mozmsgs|courierimapkeywords")
 """Folders of mail programs that hold no mail."""
 _MAILDIR_PARTS = frozenset({"cur", "new", "tmp"})
@@ -91,7 +91,7 @@ class Walker:
             yield Problem(readable_name(path), reason(error))
             return
         name = _without_ending(path.name)
-        if _is_mbox(beginning) and not _MESSAGE_NAME.fullmatch(path.name):
+        if _is_mbox(beginning) and not is_message_name(path.name):
             own_name = INBOX if name.lower() in {"mbox", "inbox"} else level_of(name, self._utf7)
             yield Folder(FolderKind.MBOX, path, (), own_name)
         else:
@@ -130,7 +130,7 @@ class Walker:
             maildir = is_maildir(path)
             if maildir:
                 yield self._maildir(path, levels)
-                entries = [entry for entry in entries if entry.name not in _MAILDIR_PARTS]
+                entries = [entry for entry in entries if entry.name not in _MAILDIR_PARTS or entry.is_symlink()]
             yield from self._entries(path, levels, entries, maildir)
 
     def _maildir(self, path: Path, levels: Levels) -> Folder:
@@ -139,7 +139,7 @@ class Walker:
     def _is_subscribed(self, levels: Levels) -> bool | None:
         if self._subscribed is None:
             return None
-        return levels in self._subscribed or levels in {(), (INBOX,)}
+        return (levels or (INBOX,)) in self._subscribed
 
     def _entries(
         self, path: Path, levels: Levels, entries: list["os.DirEntry[str]"], maildir: bool
@@ -150,8 +150,8 @@ class Walker:
                 yield Problem(readable_name(entry.path), "a symbolic link: not followed")
             elif entry.is_dir(follow_symlinks=False):
                 yield from self._subfolder(path / entry.name, levels)
-            elif not maildir:
-                yield from self._file(path / entry.name, levels, loose)
+            else:
+                yield from self._file(path / entry.name, levels, loose, maildir)
         if loose:
             own_name = level_of(path.name, self._utf7) or INBOX
             files = tuple(loose)
@@ -172,10 +172,14 @@ class Walker:
         """Thunderbird puts the folders below ``Work`` into ``Work.sbd``, Apple Mail's export is ``Work.mbox/mbox``."""
         return level_of(_without_ending(name.removesuffix(".sbd")), self._utf7)
 
-    def _file(self, path: Path, levels: Levels, loose: list[str]) -> Iterator[Folder | Problem]:
-        """A file that is an mbox is a mailbox; any other is a message of its folder's mailbox."""
-        if _MESSAGE_NAME.fullmatch(path.name):
+    def _file(self, path: Path, levels: Levels, loose: list[str], maildir: bool) -> Iterator[Folder | Problem]:
+        """A file that is an mbox is a mailbox; any other is a message of its folder's mailbox.
+
+        Programs' own files are only taken when they clearly are mail, and passed over without a word otherwise.
+        """
+        if is_message_name(path.name):
             loose.append(path.name)
+        if is_message_name(path.name) or _REMOVED.fullmatch(path.name):
             return
         try:
             beginning = read_beginning(path, SNIFFED)
@@ -187,7 +191,7 @@ class Walker:
             inside = name == "mbox" and _MBOX_ENDING.search(path.parent.name) is not None and levels
             own = levels if inside else (*levels, level_of(name, self._utf7))
             yield Folder(FolderKind.MBOX, path, own, subscribed=self._is_subscribed(own))
-        elif not _BOOKKEEPING.fullmatch(path.name):
+        elif not why_not_mail(beginning, False) or not (maildir or _BOOKKEEPING.fullmatch(path.name)):
             loose.append(path.name)
 
 

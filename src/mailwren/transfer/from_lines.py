@@ -3,8 +3,8 @@
 Accepted is a line that begins with ``From `` and
 
 - has a date, and stands behind a blank line or at the beginning, or two header lines follow it;
-- or has no date, has at most one word behind ``From`` (as Thunderbird, Gmail's export and others write it), and two
-  header lines follow it; a real address or word also needs the blank line before it.
+- or has no date, nothing or ``-`` or an address behind ``From`` (as Thunderbird, Gmail's export and others write it),
+  and two header lines follow it; with an address it also needs the blank line before it.
 
 "Two header lines": the next line is a header field, and the line behind it is one too, or a folded one, or blank, or
 the file ends. The blank line alone does not decide, because not all writers put it (see mbox(5)).
@@ -74,10 +74,9 @@ def from_line_at(data: Octets, start: int, ending: bytes, after_blank: bool) -> 
     if date is not None and after_blank:
         return FromLine(start, end, date)
     bare = _UNDATED.match(line) if date is None else None
-    if date is None and (bare is None or not (after_blank or bare["word"] in {b"", b"-"})):
+    if date is None and (bare is None or not (bare["word"] in {b"", b"-"} or (after_blank and b"@" in bare["word"]))):
         return None
-    follows = after_blank if end >= len(data) else _HEADERS_FOLLOW.match(data, end, end + _WINDOW) is not None
-    return FromLine(start, end, date) if follows else None
+    return FromLine(start, end, date) if _HEADERS_FOLLOW.match(data, end, end + _WINDOW) else None
 
 
 def next_from_line(data: Octets, start: int, ending: bytes) -> FromLine | None:

@@ -10,9 +10,10 @@ from mailwren.transfer.files import read_file, readable_name, reason
 from mailwren.transfer.from_lines import first_from_line, line_ending
 from mailwren.transfer.incoming import Found, Incoming, Problem, Reading
 from mailwren.transfer.line_endings import to_crlf
+from mailwren.transfer.maildir_names import flags_of_letters, split_name
 from mailwren.transfer.manifest import Index
 from mailwren.transfer.mbox import MboxReader
-from mailwren.transfer.recognition import SNIFFED, why_not_mail
+from mailwren.transfer.recognition import SNIFFED, is_message_name, why_not_mail
 
 _NUMBERS = re.compile(r"(\d{1,18})")
 _SEQUENCES = {"replied": "\\Answered", "answered": "\\Answered", "flagged": "\\Flagged"}
@@ -51,7 +52,7 @@ class LooseReader:
         elif first_from_line(octets, line_ending(octets)) is not None:
             reader = MboxReader(octets, origin, self._mailbox, self._reading)
             yield from reader.messages(file_date(facts.st_mtime))
-        elif why := why_not_mail(octets[:SNIFFED]):
+        elif why := why_not_mail(octets[:SNIFFED], is_message_name(name)):
             yield Problem(origin, why, len(octets))
         else:
             stored = to_crlf(octets)
@@ -60,7 +61,9 @@ class LooseReader:
             yield Incoming(self._mailbox, stored, flags, date, origin, len(octets))
 
     def _flags(self, name: str) -> tuple[str, ...]:
-        """What MH's sequences say; a folder without them tells nothing."""
+        """What MH's sequences say, or letters as in Maildir; most files tell nothing."""
+        if ":2," in name:
+            return tuple(flags_of_letters(split_name(name)[1], {}))
         if not self._sequences or not name.isdecimal():
             return ()
         number = int(name)

@@ -1,0 +1,143 @@
+"""Search keys of the protocol as a query of the store (RFC 9051 §6.4.4, RFC 3501 §6.4.4). Pure."""
+
+from collections.abc import Callable
+from datetime import date
+
+from mailwren.base.ranges import RangeSet
+from mailwren.imap.core.arguments import SearchKey
+from mailwren.search.query import (
+    ALL,
+    And,
+    BodyContains,
+    Fact,
+    FlagTest,
+    HeaderContains,
+    Not,
+    Or,
+    PositionIn,
+    Query,
+    TextContains,
+    UidIn,
+    before,
+    day_number,
+    exactly,
+    since,
+)
+from mailwren.server.view import View
+
+_FLAGS = {
+    "ANSWERED": "\\Answered",
+    "DELETED": "\\Deleted",
+    "DRAFT": "\\Draft",
+    "FLAGGED": "\\Flagged",
+    "SEEN": "\\Seen",
+}
+_DATES: dict[str, tuple[Fact, Callable[[Fact, int], Query]]] = {
+    "BEFORE": (Fact.INTERNAL_DAY, before),
+    "ON": (Fact.INTERNAL_DAY, exactly),
+    "SINCE": (Fact.INTERNAL_DAY, since),
+    "SENTBEFORE": (Fact.SENT_DAY, before),
+    "SENTON": (Fact.SENT_DAY, exactly),
+    "SENTSINCE": (Fact.SENT_DAY, since),
+}
+_FIELDS = ("BCC", "CC", "FROM", "SUBJECT", "TO")
+
+
+def to_query(key: SearchKey, view: View, saved: RangeSet) -> Query:
+    """What a search key asks of the store.
+
+    Args:
+        key: the parsed key.
+        view: the session's numbering, for sets of message numbers, and its recent messages.
+        saved: the UIDs that ``$`` stands for.
+
+    Raises:
+        BadCommand: a message number that does not exist.
+    """
+    return _Translation(view, saved).query(key)
+
+
+class _Translation:
+    def __init__(self, view: View, saved: RangeSet) -> None:
+        self._view = view
+        self._saved = saved
+        self._tables: tuple[Callable[[SearchKey], Query | None], ...] = (
+            self._of_queries,
+            self._of_flags,
+            self._of_messages,
+            self._of_texts,
+            self._of_facts,
+        )
+
+    def query(self, key: SearchKey) -> Query:
+        for table in self._tables:
+            query = table(key)
+            if query is not None:
+                return query
+        raise AssertionError(f"the grammar knows the search key {key.name}, this table does not")
+
+    def _of_queries(self, key: SearchKey) -> Query | None:
+        match key.name:
+            case "ALL":
+                return ALL
+            case "AND":
+                return And(tuple(map(self.query, key.keys)))
+            case "OR":
+                return Or(tuple(map(self.query, key.keys)))
+            case "NOT":
+                return Not(self.query(key.keys[0]))
+        return None
+
+    def _of_flags(self, key: SearchKey) -> Query | None:
+        name = key.name
+        if name in _FLAGS:
+            return FlagTest(_FLAGS[name])
+        if name.startswith("UN") and name[2:] in _FLAGS:
+            return Not(FlagTest(_FLAGS[name[2:]]))
+        recent = UidIn(self._view.recent)
+        match name:
+            case "KEYWORD":
+                return FlagTest(key.flag)
+            case "UNKEYWORD":
+                return Not(FlagTest(key.flag))
+            case "RECENT":
+                return recent
+            case "NEW":
+                return And((recent, Not(FlagTest("\\Seen"))))
+            case "OLD":
+                return Not(recent)
+        return None
+
+    def _of_messages(self, key: SearchKey) -> Query | None:
+        if key.messages is None:
+            return None
+        if key.messages.saved:
+            return UidIn(self._saved)
+        if key.name == "UID":
+            return UidIn(key.messages.resolve(self._view.last_uid()))
+        return PositionIn(tuple(self._view.resolve(key.messages, self._saved, by_uid=False)))
+
+    @staticmethod
+    def _of_texts(key: SearchKey) -> Query | None:
+        if key.name in _FIELDS:
+            return HeaderContains(key.name, key.text)
+        match key.name:
+            case "HEADER":
+                return HeaderContains(key.field_name, key.text)
+            case "BODY":
+                return BodyContains(key.text)
+            case "TEXT":
+                return TextContains(key.text)
+        return None
+
+    @staticmethod
+    def _of_facts(key: SearchKey) -> Query | None:
+        if key.name in _DATES:
+            fact, test = _DATES[key.name]
+            return test(fact, day_number(key.date or date.min))
+        match key.name:
+            case "LARGER":
+                return since(Fact.SIZE, key.number + 1)
+            case "SMALLER":
+                return before(Fact.SIZE, key.number)
+        return None

@@ -93,6 +93,10 @@ def parse_address(text: str) -> Address:
     Raises:
         Refusal: 501 when this is no address.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # an argument of the command line that was no UTF-8
+        raise Refusal(501, "5.1.3", "The address is neither ASCII nor UTF-8") from None
     address, rest = parse_path(text.strip())
     if rest:
         raise Refusal(501, "5.1.3", "Something follows the address")

@@ -190,6 +190,7 @@ class LmtpProtocol(asyncio.Protocol):
     def _flush(self, session: LmtpSession) -> None:
         data = session.data_to_send()
         if data and self._transport is not None and not self._transport.is_closing():
+            self._heard = self._loop.time()  # now it is the client's turn again
             self._transport.write(data)
 
     def _close(self) -> None:

@@ -55,10 +55,11 @@ def test_round_trip(local: str) -> None:
     assert parse_address(f"<{address}>") == address
 
 
-def test_a_lone_address_has_nothing_behind_it() -> None:
-    """Parameters are refused where none can be."""
+@pytest.mark.parametrize("text", ["<a@b> SIZE=1", "a\udcff@b", "a@b\r\nX: y", '"a\r\nX: y"@b'])
+def test_a_lone_address(text: str) -> None:
+    """Nothing may follow it, and nothing that cannot stand in a header may be in it."""
     with pytest.raises(Refusal):
-        parse_address("<a@b> SIZE=1")
+        parse_address(text)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ class _Translation:
                 return Or(tuple(map(self.query, key.keys)))
             case "NOT":
                 return Not(self.query(key.keys[0]))
-        return None
+            case _:
+                return None
 
     def _of_flags(self, key: SearchKey) -> Query | None:
         name = key.name
@@ -106,7 +107,8 @@ class _Translation:
                 return And((recent, Not(FlagTest("\\Seen"))))
             case "OLD":
                 return Not(recent)
-        return None
+            case _:
+                return None
 
     def _of_messages(self, key: SearchKey) -> Query | None:
         if key.messages is None:
@@ -128,7 +130,8 @@ class _Translation:
                 return BodyContains(key.text)
             case "TEXT":
                 return TextContains(key.text)
-        return None
+            case _:
+                return None
 
     @staticmethod
     def _of_facts(key: SearchKey) -> Query | None:
@@ -140,4 +143,5 @@ class _Translation:
                 return since(Fact.SIZE, key.number + 1)
             case "SMALLER":
                 return before(Fact.SIZE, key.number)
-        return None
+            case _:
+                return None

@@ -22,6 +22,8 @@ _ASCTIME = re.compile(
 _RFC5322 = re.compile(rb"(?i)(?:[a-z]{3},[ \t]*)?\d{1,2}[ \t]+[a-z]{3}[ \t]+\d{4}[ \t]+\d{1,2}:\d\d.*")
 _ISO = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?")
 _FIELD = re.compile(rb"(?im)^(received|date)[ \t]*:((?:[^\r\n]*(?:\r\n|\n|\r)[ \t])*[^\r\n]*)")
+_LONGEST = 200
+"""Octets of a date that are looked at."""
 _HEADER_SEARCHED = 256 * 1024
 """Octets in which date fields are looked for."""
 
@@ -72,7 +74,7 @@ def _from_iso(text: str) -> datetime | None:
 def parse_date(text: bytes) -> datetime | None:
     """A date-time of a header field (RFC 5322 §3.3, obsolete forms too); UTC where the zone is missing."""
     try:
-        parsed = parsedate_tz(text.decode("latin-1"))
+        parsed = parsedate_tz(text[:_LONGEST].decode("latin-1"))
         if parsed is None:
             return None
         offset = parsed[9] or 0

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId
+from mailwren.imap.names import canonical
 from mailwren.store.api import Account
 from mailwren.store.errors import AccountDamaged, StoreError
 from mailwren.store.values import SEPARATOR, ContentFacts, Mailbox
@@ -69,7 +70,7 @@ async def export_account(
     staging = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
     export = _Export(account, staging, options.format, ExportReport(target), progress or (lambda _: None))
     try:
-        await asyncio.to_thread(staging.mkdir, parents=True)
+        await asyncio.to_thread(staging.mkdir, 0o700, parents=True)
         await export.run(mailboxes)
         await asyncio.to_thread(_put_in_place, staging, target)
     except OSError as error:
@@ -81,6 +82,7 @@ async def export_account(
 
 
 def _chosen(mailboxes: dict[str, Mailbox], names: tuple[str, ...]) -> list[Mailbox]:
+    names = tuple(map(canonical, names))
     for name in names:
         if not any(_is_below(mailbox, name) for mailbox in mailboxes):
             raise ExportRefused(f"there is no mailbox {name!r}")

@@ -98,20 +98,20 @@ class MboxReader:
     def _span(self, line: FromLine) -> _Span:
         """Where the message behind a From_ line stands: by Content-Length where it is true, else by the next From_."""
         start = line.end
-        header_end = self._header_end(start)
+        following = next_from_line(self._data, start, self._ending)
+        limit = following.start if following else len(self._data)
+        header_end = self._header_end(start, limit)
         if self._dialect.counts:
             for length in _content_lengths(self._data[start:header_end]):
-                end = header_end + length
-                ends, following = self._ends_at(end)
-                if ends and end <= len(self._data):
-                    return _Span(start, end, header_end, True, following)
-        following = next_from_line(self._data, start, self._ending)
-        end = self._without_separator(start, following.start if following else len(self._data))
+                ends, behind = self._ends_at(header_end + length)
+                if ends:
+                    return _Span(start, header_end + length, header_end, True, behind)
+        end = self._without_separator(start, limit)
         return _Span(start, end, min(header_end, end), False, following)
 
-    def _header_end(self, start: int) -> int:
+    def _header_end(self, start: int, end: int) -> int:
         """Behind the blank line that ends a header block; the end of what is searched where there is none."""
-        data, limit = self._data, min(start + _HEADER_SEARCHED, len(self._data))
+        data, limit = self._data, min(start + _HEADER_SEARCHED, end)
         if data[start : start + 1] in {b"\r", b"\n"}:
             return start
         if self._ending == b"\r":

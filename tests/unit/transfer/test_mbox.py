@@ -228,6 +228,8 @@ def test_a_file_that_is_no_mbox_is_a_problem(tmp_path: Path) -> None:
 
 def test_lines_without_end_cost_nothing() -> None:
     """Megabytes without any line ending, or of From_ lines, are read in a moment."""
+    found = list(MboxReader(FIRST * 30_000, "x", "INBOX", Reading()).messages())
+    assert [type(item) for item in found] == [Problem] * 30_000
     assert len(read(FIRST + b"A: b\n\n" + b"From " * 200_000, max_message=10**8)) == 1
     assert len(read(FIRST + b"A: b\n\n" + b">From x\n" * 200_000, max_message=10**8)) == 1
     assert len(read(FIRST + b"A: b\n\n" + b"\nFrom x\n" * 200_000, max_message=10**8)) == 1

@@ -44,8 +44,8 @@ def _key(name: str) -> str:
 
 
 def _by_name() -> dict[str, str]:
-    known = {_key(name): codec for name, codec in _CODECS.items()}
     codecs = set(_CODECS.values())
+    known = {codec: codec for codec in codecs} | {_key(name): codec for name, codec in _CODECS.items()}
     # Python has Latin-1 under a name of its own.
     canonical = {"latin_1": "iso8859_1"}
     for alias, python_name in aliases.items():

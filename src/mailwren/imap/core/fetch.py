@@ -26,11 +26,11 @@ def parse_section(scanner: Scanner) -> Section:
     text = _TEXTS.get(word.upper())
     if text is None:
         raise BadCommand(f"unknown section {word[:40].decode('ascii')}")
-    if word and numbers:
-        if not numbers.endswith(b"."):
+    part: tuple[int, ...] = ()
+    if numbers:
+        if word and not numbers.endswith(b"."):
             raise BadCommand("a section's number and name are divided by a point")
-        numbers = numbers[:-1]
-    part = _parse_part(numbers) if numbers else ()
+        part = _parse_part(numbers[:-1] if word else numbers)
     if text is SectionText.MIME and not part:
         raise BadCommand("MIME needs the number of a part")
     fields: tuple[bytes, ...] = ()

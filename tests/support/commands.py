@@ -1,0 +1,202 @@
+"""Hypothesis strategies for the arguments of every command, and commands as they stand on the wire."""
+
+from datetime import timedelta, timezone
+from typing import Any
+
+from hypothesis import strategies as st
+
+from mailwren.imap import charsets, commands, names
+from mailwren.imap.core import arguments as a
+from mailwren.imap.core.arguments import FetchItem, SearchKey, Section, SectionText
+from mailwren.imap.core.mailboxes import SPECIAL_USES
+from mailwren.imap.core.search import all_of, any_of
+from mailwren.imap.flags import SYSTEM_FLAGS
+from mailwren.imap.frames import Fragments, Literal
+from mailwren.imap.scanner import NUMBER64_MAX, NUMBER_MAX
+from mailwren.imap.sequence_set import STAR, SequenceSet
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+OCTETS = st.binary(max_size=30).filter(lambda data: b"\x00" not in data)
+ATOMS = st.text("abcXYZ019$+-_.:=&/", min_size=1, max_size=12).filter(lambda word: word.upper() != "NIL")
+NAMES = TEXT.map(names.canonical).filter(lambda name: names.canonical(name) == name)
+NUMBERS = st.integers(1, NUMBER_MAX)
+SETS = st.one_of(
+    st.just(SequenceSet(saved=True)),
+    st.lists(
+        st.one_of(
+            st.tuples(NUMBERS, NUMBERS),
+            st.tuples(NUMBERS, st.just(STAR)),
+            st.tuples(st.just(STAR), NUMBERS),
+            NUMBERS.map(lambda number: (number, number)),
+            st.just((STAR, STAR)),
+        ),
+        min_size=1,
+        max_size=5,
+    ).map(lambda ranges: SequenceSet(tuple(ranges))),
+)
+FLAGS = st.lists(st.sampled_from(SYSTEM_FLAGS) | ATOMS, unique=True, max_size=4).map(tuple)
+MOMENTS = st.datetimes(
+    timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+).map(lambda moment: moment.replace(microsecond=0))
+
+
+def _subsets(*words: str, at_least: int = 0) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(words), unique=True, min_size=at_least).map(tuple)
+
+
+def _chosen(*words: str) -> st.SearchStrategy[frozenset[str]]:
+    return st.frozensets(st.sampled_from(words))
+
+
+# --- LIST ---------------------------------------------------------------------------------------------------
+def _list(
+    reference: str,
+    patterns: list[str],
+    selection: frozenset[str],
+    returns: frozenset[str],
+    status_items: tuple[str, ...],
+    *,
+    extended: bool,
+) -> a.List:
+    if selection <= {"RECURSIVEMATCH", "REMOTE"}:
+        selection -= {"RECURSIVEMATCH"}
+    extended = extended or bool(selection or returns or status_items) or len(patterns) > 1
+    return a.List(reference, tuple(patterns), selection, returns, status_items, extended)
+
+
+STATUS_ITEMS = _subsets(*commands.STATUS_ITEMS, at_least=1)
+LISTS = st.builds(
+    _list,
+    TEXT,
+    st.lists(TEXT, min_size=1, max_size=3),
+    _chosen(*(row.name for row in commands.LIST_SELECTION_OPTIONS)),
+    _chosen(*(row.name for row in commands.LIST_RETURN_OPTIONS if row.name != "STATUS")),
+    st.just(()) | STATUS_ITEMS,
+    extended=st.booleans(),
+)
+PLAIN_LISTS = st.builds(lambda reference, pattern: a.List(reference, (pattern,)), TEXT, TEXT)
+
+# --- FETCH --------------------------------------------------------------------------------------------------
+PARTS = st.lists(NUMBERS, max_size=4).map(tuple)
+FIELDS = st.lists(OCTETS, min_size=1, max_size=3).map(tuple)
+SECTIONS = st.one_of(
+    st.builds(Section, PARTS, st.sampled_from([SectionText.ALL, SectionText.HEADER, SectionText.TEXT])),
+    st.builds(Section, PARTS.filter(bool), st.just(SectionText.MIME)),
+    st.builds(Section, PARTS, st.sampled_from([SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT]), FIELDS),
+)
+PARTIALS = st.none() | st.tuples(st.integers(0, NUMBER64_MAX), st.integers(1, NUMBER64_MAX))
+ITEMS = st.one_of(
+    st.sampled_from(
+        [FetchItem(row.name) for row in commands.FETCH_ITEMS if "." not in row.name and row.name != "BINARY"]
+        + [FetchItem(name) for name in ("RFC822.SIZE", "RFC822.HEADER", "RFC822.TEXT")]
+    ),
+    st.builds(FetchItem, st.just("BODY[]"), SECTIONS, st.booleans(), PARTIALS),
+    st.builds(FetchItem, st.just("BINARY[]"), st.builds(Section, PARTS), st.booleans(), PARTIALS),
+    st.builds(FetchItem, st.just("BINARY.SIZE[]"), st.builds(Section, PARTS)),
+)
+FETCHES = st.builds(a.Fetch, SETS, st.lists(ITEMS, min_size=1, max_size=5).map(tuple))
+
+
+# --- SEARCH -------------------------------------------------------------------------------------------------
+def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
+    """Search keys whose strings are drawn from ``text``."""
+
+    def named(*words: str) -> st.SearchStrategy[str]:
+        return st.sampled_from(words)
+
+    leaves = st.one_of(
+        named("ALL", "RECENT", "NEW", "OLD", "SEEN", "UNSEEN", "DRAFT", "UNANSWERED", "DELETED").map(SearchKey),
+        st.builds(SearchKey, named("KEYWORD", "UNKEYWORD"), flag=ATOMS),
+        st.builds(SearchKey, named("BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO"), text=text),
+        st.builds(SearchKey, st.just("HEADER"), field_name=TEXT, text=text),
+        st.builds(SearchKey, named("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"), date=st.dates()),
+        st.builds(SearchKey, named("LARGER", "SMALLER"), number=st.integers(0, NUMBER64_MAX)),
+        st.builds(SearchKey, named("UID", "SEQUENCE"), messages=SETS),
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            inner.map(lambda key: SearchKey("NOT", keys=(key,))),
+            st.lists(inner, min_size=1, max_size=4).map(all_of),
+            st.lists(inner, min_size=1, max_size=4).map(any_of),
+        ),
+        max_leaves=8,
+    )
+
+
+def _searches(charset: str, text: st.SearchStrategy[str]) -> st.SearchStrategy[a.Search]:
+    keys = st.lists(_keys(text), min_size=1, max_size=3).map(lambda found: SearchKey("AND", keys=tuple(found)))
+    returns = _chosen(*(row.name for row in commands.SEARCH_RETURN_OPTIONS)).filter(bool)
+    return st.builds(a.Search, keys, st.none() | returns, st.just(charset))
+
+
+def _in_charset(charset: str) -> st.SearchStrategy[str]:
+    """Text that the charset can say, and says in one way."""
+
+    def fits(text: str) -> bool:
+        try:
+            return charsets.decoder(charset)(charsets.encoder(charset)(text)) == text
+        except UnicodeEncodeError:
+            return False
+
+    return st.text("abc xyz éßЖ日本", max_size=8).filter(fits)
+
+
+SEARCHES = st.one_of(
+    _searches("", TEXT),
+    _searches("UTF-8", TEXT),
+    *(_searches(charset, _in_charset(charset)) for charset in ("ISO-8859-1", "KOI8-R", "ISO-2022-JP", "EUC-JP")),
+)
+
+# --- all of them --------------------------------------------------------------------------------------------
+NAMED = st.builds(a.MailboxName, NAMES)
+SELECTS = st.builds(a.Select, NAMES)
+COPIES = st.builds(a.Copy, SETS, NAMES)
+MESSAGES = st.builds(a.AppendMessage, FLAGS, st.none() | MOMENTS, st.binary(max_size=50), st.booleans())
+
+ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
+    b"LOGIN": st.builds(a.Login, TEXT, TEXT),
+    b"AUTHENTICATE": st.builds(a.Authenticate, st.just("PLAIN"), st.none() | st.binary(max_size=20)),
+    b"ENABLE": st.builds(a.Enable, st.lists(ATOMS.map(str.upper), min_size=1, max_size=3).map(tuple)),
+    b"ID": st.builds(a.Identify, st.lists(st.tuples(TEXT, st.none() | TEXT), max_size=3).map(tuple)),
+    b"SELECT": SELECTS,
+    b"EXAMINE": SELECTS,
+    b"CREATE": st.builds(a.Create, NAMES, _subsets(*SPECIAL_USES), st.booleans()),
+    b"DELETE": NAMED,
+    b"RENAME": st.builds(a.Rename, NAMES, NAMES),
+    b"SUBSCRIBE": NAMED,
+    b"UNSUBSCRIBE": NAMED,
+    b"LIST": LISTS,
+    b"LSUB": PLAIN_LISTS,
+    b"XLIST": PLAIN_LISTS,
+    b"STATUS": st.builds(a.Status, NAMES, STATUS_ITEMS),
+    b"APPEND": st.builds(a.Append, NAMES, st.lists(MESSAGES, min_size=1, max_size=3).map(tuple)),
+    b"EXPUNGE": st.just(a.UidExpunge()),
+    b"UID EXPUNGE": st.builds(a.UidExpunge, SETS),
+    b"SEARCH": SEARCHES,
+    b"FETCH": FETCHES,
+    b"STORE": st.builds(a.Store, SETS, st.sampled_from(a.StoreMode), st.booleans(), FLAGS),
+    b"COPY": COPIES,
+    b"MOVE": COPIES,
+}
+"""What each command can say; those that are missing say nothing."""
+
+
+def on_the_wire(fragments: Fragments, tag: bytes = b"a1") -> bytes:
+    """A command as a client sends it, with non-synchronizing literals."""
+    parts = [tag, b" "]
+    for fragment in fragments:
+        if isinstance(fragment, Literal):
+            assert isinstance(fragment.octets, bytes)
+            parts.append(b"~" * fragment.binary + b"{%d+}\r\n" % fragment.size + fragment.octets)
+        else:
+            parts.append(fragment)
+    return b"".join((*parts, b"\r\n"))
+
+
+@st.composite
+def command_lines(draw: st.DrawFn) -> bytes:
+    """Any command, valid, as it stands on the wire."""
+    row = draw(st.sampled_from(commands.COMMANDS))
+    arguments = draw(ARGUMENTS.get(row.name, st.just(a.NoArguments())))
+    return on_the_wire(row.fragments(arguments, utf8=draw(st.booleans())))

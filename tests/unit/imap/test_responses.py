@@ -1,0 +1,119 @@
+"""Responses as they are written, and read back."""
+
+import pytest
+from tests.support.frames import scanner
+
+from mailwren.base.ranges import RangeSet
+from mailwren.imap.core import append, copy, search, select, session, status
+from mailwren.imap.core import list as listing
+from mailwren.imap.core.arguments import Identify
+from mailwren.imap.core.list import ListRow
+from mailwren.imap.core.search import FoundMessages
+from mailwren.imap.errors import BadCommand
+from mailwren.imap.scanner import Scanner
+
+
+def reader(line: bytes, beginning: bytes, *, utf8: bool = False) -> Scanner:
+    """A scanner behind the beginning of a response line."""
+    cursor = scanner(line.removesuffix(b"\r\n"), utf8=utf8)
+    cursor.expect(beginning)
+    return cursor
+
+
+def test_capability_and_enabled() -> None:
+    """Names one after the other; ENABLED is sent even when nothing was enabled."""
+    line = session.write_capability(["IMAP4rev2", "AUTH=PLAIN"])
+    assert line == b"* CAPABILITY IMAP4rev2 AUTH=PLAIN\r\n"
+    assert session.parse_names(reader(line, b"* CAPABILITY")) == ("IMAP4rev2", "AUTH=PLAIN")
+    assert session.write_enabled([]) == b"* ENABLED\r\n"
+    assert session.parse_names(reader(b"* ENABLED\r\n", b"* ENABLED")) == ()
+
+
+def test_id() -> None:
+    """Pairs of strings, or NIL."""
+    line = session.write_id({"name": "Mailwren", "os": None})
+    assert line == b'* ID ("name" "Mailwren" "os" NIL)\r\n'
+    assert session.parse_id(reader(line, b"* ID")) == Identify((("name", "Mailwren"), ("os", None)))
+    assert session.write_id({}) == b"* ID NIL\r\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "utf8", "line"),
+    [
+        (ListRow(("\\HasNoChildren",), "INBOX"), False, b'* LIST (\\HasNoChildren) "/" INBOX\r\n'),
+        (ListRow((), "Entwürfe"), False, b'* LIST () "/" Entw&APw-rfe\r\n'),
+        (ListRow((), "Entwürfe"), True, '* LIST () "/" "Entwürfe"\r\n'.encode()),
+        (ListRow(("\\Noselect",), "", None), False, b'* LIST (\\Noselect) NIL ""\r\n'),
+        (
+            ListRow(("\\NonExistent",), "a", child_info=("SUBSCRIBED",)),
+            False,
+            b'* LIST (\\NonExistent) "/" a ("CHILDINFO" ("SUBSCRIBED"))\r\n',
+        ),
+        (
+            ListRow((), "new", child_info=("SUBSCRIBED", "SPECIAL-USE"), old_name="old name"),
+            False,
+            b'* LIST () "/" new ("CHILDINFO" ("SUBSCRIBED" "SPECIAL-USE") "OLDNAME" ("old name"))\r\n',
+        ),
+    ],
+)
+def test_list_rows(row: ListRow, utf8: bool, line: bytes) -> None:
+    """Attributes, separator, name, and what LIST-EXTENDED adds."""
+    written = listing.write_list_row(
+        row.attributes, row.name, utf8, separator=row.separator, child_info=row.child_info, old_name=row.old_name
+    )
+    assert written == line
+    assert listing.parse_list_row(reader(line, b"* LIST", utf8=utf8)) == row
+
+
+def test_lsub_rows() -> None:
+    """The old commands have rows of the same form under their own names."""
+    assert listing.write_list_row((), "a", False, command=b"LSUB") == b'* LSUB () "/" a\r\n'
+
+
+def test_namespace() -> None:
+    """Three groups, NIL where there is none."""
+    assert listing.write_namespace((("", "/"),), (), (("#shared/", "/"), ("é", None))) == (
+        b'* NAMESPACE (("" "/")) NIL (("#shared/" "/")("&AOk-" NIL))\r\n'
+    )
+
+
+def test_status_rows() -> None:
+    """The mailbox and its numbers, in the order given."""
+    line = status.write_status_row("a b", [("MESSAGES", 3), ("SIZE", 2**40)], utf8=False)
+    assert line == b'* STATUS "a b" (MESSAGES 3 SIZE 1099511627776)\r\n'
+    assert status.parse_status_row(reader(line, b"* STATUS")) == ("a b", (("MESSAGES", 3), ("SIZE", 2**40)))
+
+
+def test_search_and_esearch() -> None:
+    """Numbers one by one, or only what was asked for."""
+    assert search.write_search([]) == b"* SEARCH\r\n"
+    assert search.parse_search_numbers(reader(search.write_search([2, 84]), b"* SEARCH")) == (2, 84)
+    found = FoundMessages(b"a1", True, (("MIN", 2), ("ALL", RangeSet.of([2, 3, 7])), ("COUNT", 3)))
+    line = search.write_esearch(found.tag, found.uid, found.values)
+    assert line == b'* ESEARCH (TAG "a1") UID MIN 2 ALL 2:3,7 COUNT 3\r\n'
+    assert search.parse_esearch(reader(line, b"* ESEARCH")) == found
+    assert search.parse_esearch(reader(search.write_esearch(b"", False, ()), b"* ESEARCH")) == FoundMessages(
+        b"", False, ()
+    )
+
+
+def test_a_wrong_correlator_is_an_error() -> None:
+    """Only TAG correlates."""
+    with pytest.raises(BadCommand):
+        search.parse_esearch(reader(b'* ESEARCH (FOO "a")', b"* ESEARCH"))
+
+
+def test_flags() -> None:
+    """The flags in use, and those that can be changed."""
+    assert select.write_flags(["\\Seen", "Work"]) == b"* FLAGS (\\Seen Work)\r\n"
+    assert select.permanent_flags_code(["\\Seen", "\\*"]) == b"PERMANENTFLAGS (\\Seen \\*)"
+
+
+def test_uid_codes() -> None:
+    """The new UIDs of APPEND, COPY and MOVE."""
+    code = append.append_uid_code(7, RangeSet.of([4, 5, 6]))
+    assert code == b"APPENDUID 7 4:6"
+    assert append.parse_append_uid(reader(code, b"APPENDUID")) == (7, RangeSet.of([4, 5, 6]))
+    code = copy.copy_uid_code(7, RangeSet.of([1, 3]), RangeSet.of([8, 9]))
+    assert code == b"COPYUID 7 1,3 8:9"
+    assert copy.parse_copy_uid(reader(code, b"COPYUID")) == (7, RangeSet.of([1, 3]), RangeSet.of([8, 9]))

@@ -147,6 +147,14 @@ FACT_ROWS_CACHED: Final = 2_000_000
 """Messages whose size and dates are kept in memory for searching, 24 octets each."""
 FACTS_READ_AT_ONCE: Final = 1000
 """Messages whose facts are asked for in one call: a millisecond or two of the store's time."""
+SEARCH_WHOLE: Final = 512 * 1024
+"""Messages up to this size are searched whole, larger ones part by part; a part's text is decoded in a few ms."""
+SEARCH_WINDOW: Final = 256 * 1024
+"""Octets of a larger text part that are searched at a time."""
+SEARCH_HEADERS: Final = 128 * 1024
+"""Octets of headers that are read and searched before others have their turn."""
+SEARCH_KEPT: Final = 16 * 1024 * 1024
+"""Octets of headers and texts that one search keeps for its next key."""
 
 # --- connections --------------------------------------------------------------------------------------------
 CONNECTIONS: Final = 20_000

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
+from mailwren.search.pace import Pace
 from mailwren.search.query import Fact, FactBetween
 from mailwren.search.rows import Rows, common_runs
 from mailwren.store.api import Account
@@ -125,9 +126,10 @@ class FactCache:
             del self._columns[state]
 
 
-async def read_facts(account: Account, columns: FactColumns, contents: "array[int]", rows: Rows) -> None:
+async def read_facts(account: Account, columns: FactColumns, contents: "array[int]", rows: Rows, pace: Pace) -> None:
     """Have the facts of ``rows`` in ``columns``; asks the store only for those not read yet."""
     unread = columns.unread(rows)
     for start in range(0, len(unread), limits.FACTS_READ_AT_ONCE):
         part = unread[start : start + limits.FACTS_READ_AT_ONCE]
         columns.fill(part, await account.facts([ContentId(contents[row]) for row in part]))
+        await pace.rest()

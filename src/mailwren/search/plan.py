@@ -8,6 +8,7 @@ Rules for whoever edits this file:
    flags, not once for each message.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
@@ -134,6 +135,20 @@ def plan(query: Query) -> Step:
         QueryTooDeep: the query's tree is deeper than ``limits.QUERY_DEPTH``.
     """
     return _plan(query, 0)
+
+
+def leaves(step: Step) -> Iterator[LeafStep]:
+    """All tests of a plan but those of flags."""
+    match step:
+        case AndStep(steps) | OrStep(steps):
+            for part in steps:
+                yield from leaves(part)
+        case NotStep(inner):
+            yield from leaves(inner)
+        case LeafStep():
+            yield step
+        case ConstantStep() | FlagStep():
+            pass
 
 
 def _plan(query: Query, depth: int) -> Step:

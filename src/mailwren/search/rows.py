@@ -28,7 +28,7 @@ class Snapshot:
         count: the first so many rows are searched.
     """
 
-    __slots__ = ("_runs", "_view", "contents", "count", "flags", "modseqs", "uids")
+    __slots__ = ("_length", "_runs", "_view", "contents", "count", "flags", "modseqs", "uids")
 
     def __init__(self, state: MailboxState, view: "array[int]", length: int) -> None:
         """Look at those of the first ``length`` UIDs of ``view`` that ``state`` still has."""
@@ -37,6 +37,7 @@ class Snapshot:
         self.modseqs = state.modseqs
         self.contents = state.contents
         self._view = view
+        self._length = length
         self.count = bisect_right(self.uids, view[length - 1]) if length else 0
         same = view is self.uids and length == self.count
         self._runs: list[tuple[int, int, int]] = (
@@ -55,12 +56,12 @@ class Snapshot:
         return result
 
     def spans_of_positions(self, spans: Sequence[Span]) -> list[Span]:
-        """The rows at positions of the view; rows that are gone fall out."""
-        uids, view, count = self.uids, self._view, self.count
+        """The rows at positions of the view; positions beyond it and messages gone fall out."""
+        uids, view, count, length = self.uids, self._view, self.count, self._length
         return [
-            (bisect_left(uids, view[start], 0, count), bisect_right(uids, view[stop - 1], 0, count))
+            (bisect_left(uids, view[start], 0, count), bisect_right(uids, view[min(stop, length) - 1], 0, count))
             for start, stop in spans
-            if start < stop
+            if start < min(stop, length)
         ]
 
     def spans_of_uids(self, uids: RangeSet) -> list[Span]:

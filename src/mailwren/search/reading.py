@@ -1,0 +1,135 @@
+"""The tests that look into messages: headers in batches, bodies one by one, others having their turn in between."""
+
+from array import array
+from typing import Final
+
+from mailwren.base import limits
+from mailwren.base.ids import ContentId
+from mailwren.message.api import Part
+from mailwren.search.bodies import Texts, large_blocks, large_texts, whole_texts
+from mailwren.search.headers import BlockTest, FieldTest
+from mailwren.search.needle import Needle
+from mailwren.search.pace import Pace
+from mailwren.search.plan import TextTest
+from mailwren.search.query import HeaderContains, TextContains
+from mailwren.search.rows import Rows
+from mailwren.store.api import Account
+
+_HEADERS_AT_FIRST: Final = 16
+_HEADERS_AT_MOST: Final = 256
+
+
+class Reader:
+    """The messages of one search.
+
+    Args:
+        account: whose messages they are.
+        contents: the content of each row.
+        pace: lets others run.
+        keep: whether what was read is wanted again before :meth:`forget`, because several tests look at it.
+    """
+
+    def __init__(self, account: Account, contents: "array[int]", pace: Pace, *, keep: bool) -> None:
+        self._account = account
+        self._contents = contents
+        self._pace = pace
+        self._keep = limits.SEARCH_KEPT if keep else 0
+        self._room = self._keep
+        self._headers: dict[int, bytes] = {}
+        self._messages: dict[int, Texts] = {}
+        self._at_once = _HEADERS_AT_FIRST
+        self._tests: dict[TextTest, FieldTest | _BodyTest] = {}
+
+    def forget(self) -> None:
+        """Let go of what was read: other rows follow."""
+        self._headers.clear()
+        self._messages.clear()
+        self._room = self._keep
+
+    async def matching(self, test: TextTest, rows: Rows) -> list[int]:
+        """Those of ``rows`` that match."""
+        prepared = self._tests.get(test)
+        if prepared is None:
+            prepared = self._tests[test] = _prepared(test)
+        if isinstance(prepared, FieldTest):
+            return await self._matching_header(prepared, rows)
+        result: list[int] = []
+        for row in rows:
+            if await self._body_matches(prepared, row):
+                result.append(row)
+            await self._pace.rest()
+        return result
+
+    # --- headers --------------------------------------------------------------------------------------------
+    async def _matching_header(self, test: FieldTest, rows: Rows) -> list[int]:
+        result: list[int] = []
+        start = 0
+        while start < len(rows):
+            part = rows[start : start + self._at_once]
+            start += len(part)
+            headers = await self._read_headers(part)
+            result.extend([row for row, header in zip(part, headers, strict=True) if test(header)])
+            await self._pace.rest()
+        return result
+
+    async def _read_headers(self, rows: Rows) -> list[bytes]:
+        known = self._headers
+        if known and all(row in known for row in rows):
+            return [known[row] for row in rows]
+        headers = await self._account.headers([ContentId(self._contents[row]) for row in rows])
+        octets = sum(map(len, headers))
+        self._at_once = max(1, min(_HEADERS_AT_MOST, 2 * len(rows), limits.SEARCH_HEADERS * len(rows) // (octets + 1)))
+        if self._room >= octets:
+            self._room -= octets
+            known.update(zip(rows, headers, strict=True))
+        return headers
+
+    # --- bodies ---------------------------------------------------------------------------------------------
+    async def _body_matches(self, test: "_BodyTest", row: int) -> bool:
+        texts = self._messages.get(row)
+        if texts is not None:
+            return test.matches(texts)
+        content = ContentId(self._contents[row])
+        root = await self._account.structure(content)
+        if root.body_end > limits.SEARCH_WHOLE:
+            return await self._large_matches(test, content, root)
+        texts = whole_texts(await self._account.read(content), root)
+        if self._room and self._room >= (size := texts.size):
+            self._room -= size
+            self._messages[row] = texts
+        return test.matches(texts)
+
+    async def _large_matches(self, test: "_BodyTest", content: ContentId, root: Part) -> bool:
+        if test.block is not None:
+            async for block in large_blocks(self._account, content, root):
+                if test.block(block):
+                    return True
+                await self._pace.rest()
+        async for text in large_texts(self._account, content, root, max(len(test.needle) - 1, 0)):
+            if test.needle.is_in(text):
+                return True
+            await self._pace.rest()
+        return False
+
+
+class _BodyTest:
+    """BODY, or TEXT, which looks at headers too."""
+
+    __slots__ = ("block", "needle")
+
+    def __init__(self, needle: Needle, *, headers: bool) -> None:
+        self.needle: Final = needle
+        self.block: Final = BlockTest(needle) if headers else None
+
+    def matches(self, texts: Texts) -> bool:
+        """Whether a message's texts match."""
+        if self.block is not None and any(map(self.block, texts.blocks)):
+            return True
+        return any(map(self.needle.is_in, texts.texts))
+
+
+def _prepared(test: TextTest) -> FieldTest | _BodyTest:
+    needle = Needle(test.text)
+    if isinstance(test, HeaderContains):
+        return FieldTest(test.field, needle)
+    return _BodyTest(needle, headers=isinstance(test, TextContains))

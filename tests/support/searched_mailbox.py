@@ -1,0 +1,97 @@
+"""A mailbox to search: the part of the store that a search reads, in memory, counting what it is asked for."""
+
+import asyncio
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import cast
+
+from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid, UidValidity
+from mailwren.base.ranges import RangeSet
+from mailwren.message.api import Part
+from mailwren.message.parse import parse_message
+from mailwren.search.evaluate import SearchEngine
+from mailwren.search.query import Query
+from mailwren.store.api import Account
+from mailwren.store.mailbox_state import MailboxState
+from mailwren.store.values import ContentFacts, FlagSet, Mailbox
+
+_NOBODY = Mailbox(MailboxId(1), "INBOX", "F1", UidValidity(1), Uid(1), ModSeq(1), Uid(1), (), 0, 0, 0, 0, 0)
+
+
+class SearchedMailbox:
+    """One mailbox of an account; content ids are 1000 and up, UIDs as given.
+
+    Attributes:
+        state: what sessions share.
+        asked: how often each method was called, and how many messages it was asked for (``headers messages``).
+    """
+
+    def __init__(self) -> None:
+        self.state = MailboxState(_NOBODY)
+        self.asked: Counter[str] = Counter()
+        self.messages: dict[int, bytes] = {}
+        self.known_facts: dict[int, ContentFacts] = {}
+        self._parts: dict[int, Part] = {}
+        self._flag_sets: dict[frozenset[str], int] = {}
+
+    def add(self, octets: bytes, flags: Sequence[str] = (), *, date: int = 0, zone: int = 0, step: int = 1) -> int:
+        """Add a message with a UID ``step`` above the last one; its UID."""
+        content = 1000 + len(self.messages)
+        uid = (self.state.uids[-1] if self.state.uids else 0) + step
+        parsed = parse_message(octets)
+        self.messages[content] = octets
+        self._parts[content] = parsed.root
+        thread = f"T{content % 3}"
+        self.known_facts[content] = ContentFacts(
+            len(octets), date, zone, parsed.sent_date, parsed.sent_time, f"M{content}", thread
+        )
+        flag_set = self._flag_sets.setdefault(frozenset(flags), len(self._flag_sets))
+        self.state.extend([(uid, content, flag_set, uid * 10)])
+        return uid
+
+    def expunge(self, *uids: int) -> None:
+        """Take messages away."""
+        self.state.update([], RangeSet.of(uids), _NOBODY, ModSeq(self.state.modseq + 1))
+
+    async def search(self, query: Query, engine: SearchEngine, view: "array[int] | None" = None) -> list[int]:
+        """Positions of what matches, in a view that is up to date unless another is given."""
+        uids = self.state.uids if view is None else view
+        return await engine.search(cast("Account", self), self.state, query, uids, len(uids))
+
+    def find(self, query: Query, engine: SearchEngine | None = None, view: "array[int] | None" = None) -> list[int]:
+        """The same from outside an event loop."""
+        return asyncio.run(self.search(query, engine or SearchEngine(), view))
+
+    # --- what a search asks of the store ----------------------------------------------------------------------
+    def flag_set(self, flags: FlagSetId) -> FlagSet:
+        """The flags behind an id."""
+        self.asked["flag_set"] += 1
+        names = next(names for names, known in self._flag_sets.items() if known == flags)
+        return FlagSet(flags, names, b"", seen=False, deleted=False)
+
+    async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
+        """Facts in the order asked."""
+        self._count("facts", len(contents))
+        return [self.known_facts[content] for content in contents]
+
+    async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
+        """Header blocks in the order asked."""
+        self._count("headers", len(contents))
+        return [self.messages[content][: self._parts[content].body_start] for content in contents]
+
+    async def structure(self, content: ContentId) -> Part:
+        """The part tree."""
+        self._count("structure", 1)
+        return self._parts[content]
+
+    async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
+        """Octets of a message."""
+        octets = self.messages[content][start : None if length is None else start + length]
+        self._count("read", 1)
+        self.asked["octets"] = max(self.asked["octets"], len(octets))
+        return octets
+
+    def _count(self, method: str, messages: int) -> None:
+        self.asked[method] += 1
+        self.asked[f"{method} messages"] += messages

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +127,23 @@ def test_process_that_starts_later_is_found(loop: asyncio.AbstractEventLoop, bus
             await ear.hear((BOB, number))
 
     loop.run_until_complete(scenario())
+
+
+@pytest.mark.parametrize(("age", "seen"), [(0, True), (3600, False)])
+def test_listing_is_kept_only_when_it_is_settled(tmp_path: Path, age: int, seen: bool) -> None:
+    """The folder is listed anew while its time of change is so young that another change may share it."""
+    changed_ns = time.time_ns() - age * 10**9
+    tmp_path.chmod(0o700)
+    os.utime(tmp_path, ns=(changed_ns, changed_ns))
+    peers = bus_unix._Peers(tmp_path, frozenset({os.geteuid()}))
+    assert peers.names() == []
+    (tmp_path / "1-new.sock").touch()
+    os.utime(tmp_path, ns=(changed_ns, changed_ns))
+    assert (peers.names() == ["1-new.sock"]) is seen
+    (tmp_path / "1-new.sock").touch()
+    os.utime(tmp_path, ns=(changed_ns + 1, changed_ns + 1))
+    assert peers.names() == ["1-new.sock"]
+    peers.close()
 
 
 def test_busy_process_gets_everything_later(loop: asyncio.AbstractEventLoop, buses: Callable[[], UnixBus]) -> None:

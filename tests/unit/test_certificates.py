@@ -298,20 +298,20 @@ def test_reload_on_a_real_listener(tmp_path: Path, factory: type[asyncio.Abstrac
         await writer.wait_closed()
         return str(x509.load_der_x509_certificate(der).subject.rfc4514_string())
 
-    async def scenario() -> None:
-        def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=reloader.context)
+    async def scenario() -> list[str]:
+        server = await asyncio.start_server(
+            lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=reloader.context
+        )
         port = server.sockets[0].getsockname()[1]
-        assert await shown(port) == "CN=old"
+        before = await shown(port)
         new_certificate, new_key = write_foreign(tmp_path, "new")
         new_certificate.replace(certificate)
         new_key.replace(key)
         reloader.reload()
-        assert await shown(port) == "CN=new"
+        after = await shown(port)
         server.close()
         await server.wait_closed()
+        return [before, after]
 
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(scenario())
+        assert runner.run(scenario()) == ["CN=old", "CN=new"]

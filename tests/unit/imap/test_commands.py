@@ -13,6 +13,7 @@ from mailwren.imap.core.arguments import FetchItem, SearchKey, Section, SectionT
 from mailwren.imap.core.fetch import section_label
 from mailwren.imap.core.select import select_syntax
 from mailwren.imap.errors import BadCommand, ImapError, Refused
+from mailwren.imap.frames import Literal
 from mailwren.imap.scanner import Scanner
 from mailwren.imap.sequence_set import STAR, SequenceSet
 from mailwren.imap.syntax import Row, parse_command_name
@@ -146,6 +147,13 @@ def test_append_of_a_large_message() -> None:
     (message,) = parse(b"APPEND x {%d+}\r\n" % size + b"x" * size).messages
     assert isinstance(message.literal, MemorySink)
     assert message.literal.octets == b"x" * size
+
+
+def test_append_of_a_message_from_elsewhere() -> None:
+    """A client may hand over a literal of known size whose octets it sends itself."""
+    message = Literal(10**9, MemorySink())
+    written = commands.APPEND.fragments(a.Append("x", (a.AppendMessage((), None, message),)))
+    assert written == (b"APPEND x ", message, b"")
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,16 @@ def test_a_large_non_synchronizing_literal_is_counted_down() -> None:
     assert events[1] == CommandFrame((b"c NOOP",))
 
 
+def test_escapes_in_a_skipped_line_are_followed() -> None:
+    """Escaped quotes are no ends of strings, also where the cut falls between backslash and quote."""
+    beginning = b"a X " + b"x" * 50
+    for text, announces in ((b' "\\" {6+}', False), (b' "\\"" {6+}', True), (b' "\\\\" {6+}', True)):
+        data = beginning + text + b"\r\nb NOOP\r\nc NOOP\r\n"
+        events = owner(line_limit=20).feed(*(data[index : index + 1] for index in range(len(data))))
+        assert (CommandFrame((b"b NOOP",)) in events) is not announces
+        assert events[-1] == CommandFrame((b"c NOOP",))
+
+
 def test_the_literal_limit_is_asked_with_the_first_line() -> None:
     """The policy always sees the command's beginning, also for later literals."""
     asked: list[bytes] = []
@@ -261,13 +271,14 @@ def test_the_command_behind_done_is_not_lost() -> None:
 
 def test_an_expected_line_that_is_too_long_tells_nothing_of_itself() -> None:
     """What is in such a line may be a secret; it is skipped to its end, and nothing at its end is a literal."""
-    known = owner(line_limit=10)
-    known.framer.expect_line()
-    events = known.feed(b"secret word {3+}\r\nb NOOP\r\n")
-    assert events == [
-        Overflow(b"", b"", OverflowKind.LINE, "line longer than 10 octets"),
-        CommandFrame((b"b NOOP",)),
-    ]
+    data = b"secret word {3+}\r\nb NOOP\r\n"
+    for pieces in ([data], [data[index : index + 1] for index in range(len(data))]):
+        known = owner(line_limit=10)
+        known.framer.expect_line()
+        assert known.feed(*pieces) == [
+            Overflow(b"", b"", OverflowKind.LINE, "line longer than 10 octets"),
+            CommandFrame((b"b NOOP",)),
+        ]
 
 
 def test_discarding_forgets_everything() -> None:

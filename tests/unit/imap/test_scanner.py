@@ -146,6 +146,15 @@ def test_empty_lists_where_they_are_allowed() -> None:
         cursor.parenthesised(cursor.atom)
 
 
+def test_a_list_must_be_closed() -> None:
+    """A list whose end does not come is the client's mistake."""
+    cursor = scanner(b"(a")
+    cursor.open()
+    cursor.atom()
+    with pytest.raises(BadCommand, match="expected \\), found the end"):
+        cursor.close()
+
+
 def test_a_literal_is_a_token() -> None:
     """A literal stands between two texts and comes with its size."""
     cursor = scanner(b"a {3+}\r\nb\nc d")

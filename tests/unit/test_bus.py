@@ -347,11 +347,35 @@ def test_long_paths(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
             assert bus_folder(deep.parent / "other") != bus_folder(deep)
             publish_hint(link, ALICE, MailboxId(1))
             await ear.hear((ALICE, 1))
+            second = UnixBus(deep, loop)
+            second.close()
+            assert bus_folder(deep).exists()
         finally:
             bus.close()
-            bus_folder(deep).rmdir()
+        assert not bus_folder(deep).exists()
 
     loop.run_until_complete(scenario())
+
+
+def test_folder_removed_while_starting(
+    loop: asyncio.AbstractEventLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that the last process removes just then is made again; one that never stays is an error."""
+    real = bus_unix._make_bus_folder
+    made: list[Path] = []
+
+    def removed_at_first(folder: Path) -> Path:
+        made.append(real(folder))
+        if len(made) < 3:
+            made[-1].rmdir()
+        return made[-1]
+
+    monkeypatch.setattr(bus_unix, "_make_bus_folder", removed_at_first)
+    UnixBus(tmp_path, loop).close()
+    assert len(made) == 3
+    monkeypatch.setattr(bus_unix, "_make_bus_folder", lambda _folder: tmp_path / "never")
+    with pytest.raises(FileNotFoundError):
+        UnixBus(tmp_path, loop)
 
 
 def test_foreign_folder_is_refused(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:

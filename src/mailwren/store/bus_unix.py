@@ -28,7 +28,11 @@ from mailwren.store.bus import HintCallback
 _Hint = tuple[str, MailboxId]
 _SOCKET_PATH_OCTETS: Final = 100
 """What every system takes for a socket's path: Linux allows 107 octets, the BSDs and macOS 103."""
-_NAME_OCTETS: Final = len("/1234567890-0123456789abcdef.sock")
+_NAME_OCTETS: Final = len("/1234567890-01234567.sock")
+_OUTSIDE: Final = Path("/tmp")  # noqa: S108 (what is made there is for the owner alone and checked to be so)
+"""Where the sockets of a data folder with a long path are. Not $TMPDIR or $XDG_RUNTIME_DIR: these differ between a
+service and an administrator's shell."""
+_BIND_ATTEMPTS: Final = 5
 _LIST_UNTRUSTED_SECONDS: Final = 0.1
 """A folder changed this lately may change again without showing a new time of change: clocks tick coarsely."""
 _DATAGRAMS_AT_ONCE: Final = 64
@@ -50,10 +54,13 @@ class UnixBus:
 
     def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Final = loop
-        self._path: Final = _make_bus_folder(folder) / f"{os.getpid()}-{secrets.token_hex(8)}.sock"
         self._receiver: Final = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._receiver.setblocking(False)
-        self._receiver.bind(str(self._path))
+        try:
+            self._path: Final = _bind(self._receiver, folder)
+        except BaseException:
+            self._receiver.close()
+            raise
         self._peers: Final = _Peers(self._path.parent, _owners(folder), own=self._path.name)
         self._published: Final[dict[_Hint, None]] = {}
         self._delayed: Final[dict[str, dict[_Hint, None]]] = {}
@@ -89,6 +96,8 @@ class UnixBus:
         self._receiver.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
+            if self._path.is_relative_to(_OUTSIDE):
+                self._path.parent.rmdir()  # fails as long as others are in it
         self._peers.close()
 
     def _flush(self) -> None:
@@ -245,15 +254,30 @@ def _decode(datagram: bytes) -> Iterable[_Hint]:
 def _bus_folder(folder: Path) -> Path:
     """Where the sockets of a data folder are, computed alike by everybody and from nothing but the folder itself.
 
-    A path too long for a socket is replaced by one under /tmp: not under $TMPDIR or $XDG_RUNTIME_DIR, which differ
-    between a service and an administrator's shell.
+    A path too long for a socket is replaced by one outside.
     """
     real = Path(os.path.realpath(folder))
     inside = real / "run" / "bus"
     if len(os.fsencode(inside)) + _NAME_OCTETS <= _SOCKET_PATH_OCTETS:
         return inside
     digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:32]
-    return Path("/tmp") / f"mailwren-bus-{digest}"  # noqa: S108 (made for the owner alone and checked to be so)
+    return _OUTSIDE / f"mailwren-bus-{digest}"
+
+
+def _bind(receiver: socket.socket, folder: Path) -> Path:
+    """Give the socket a new name in the folder of the sockets. Raises OSError."""
+    attempts = 0
+    while True:
+        attempts += 1
+        try:
+            path = _make_bus_folder(folder) / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
+            receiver.bind(str(path))
+        except FileNotFoundError:
+            # The last process of before removed the folder just now.
+            if attempts == _BIND_ATTEMPTS:
+                raise
+        else:
+            return path
 
 
 def _make_bus_folder(folder: Path) -> Path:

@@ -1,0 +1,79 @@
+"""The rows of a message's immutable part: blob, content, and its thread."""
+
+from array import array
+from datetime import UTC, datetime
+
+import apsw
+
+from mailwren.base.ids import ContentId
+from mailwren.store.sqlite.rows import fetch_value
+from mailwren.store.sqlite.schema import PLACE_FILE
+from mailwren.store.sqlite.staging import Staged, write_blob
+from mailwren.store.sqlite.transaction import Transaction
+
+
+def add_content(tx: Transaction, staged: Staged, internal_date: datetime | None) -> ContentId:
+    """Store a staged message's immutable part; the same octets are one blob, however often they come.
+
+    Raises:
+        ValueError: the date has no time zone.
+        OSError: a large message had to be written once more, and could not be.
+    """
+    tx.meta.content += 1
+    content = ContentId(tx.meta.content)
+    seconds, zone = _date(tx, internal_date)
+    tx.execute(
+        "INSERT INTO content VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            content,
+            _blob(tx, staged),
+            staged.size,
+            seconds,
+            zone,
+            staged.sent_date,
+            staged.sent_time,
+            _thread(tx, staged, content),
+            staged.email_id,
+        ),
+    )
+    tx.execute("INSERT INTO content_wire VALUES(?, ?, ?, ?, ?)", (content, *staged.wire))
+    tx.execute("INSERT INTO content_header VALUES(?, ?, ?, ?, ?, ?)", (content, *staged.header))
+    return content
+
+
+def _date(tx: Transaction, internal_date: datetime | None) -> tuple[int, int]:
+    if internal_date is None:
+        return tx.now, 0
+    offset = internal_date.utcoffset()
+    if offset is None:
+        raise ValueError("internal_date has no time zone")
+    since = internal_date - datetime(1970, 1, 1, tzinfo=UTC)
+    return since.days * 86400 + since.seconds, round(offset.total_seconds() / 60)
+
+
+def _blob(tx: Transaction, staged: Staged) -> int:
+    known: int | None = fetch_value(tx.connection, "SELECT id FROM blob WHERE hash = ?", (staged.hash,))
+    if known is not None:
+        return known
+    # Since staging the sweeper, or another process's, may have removed what was there: it does so under the write
+    # lock that we hold now, so that what is there now stays.
+    if staged.data is None and not (staged.place == PLACE_FILE and tx.blobs.exists(staged.hash)):
+        write_blob(staged, tx.blobs)
+    tx.execute("INSERT INTO blob VALUES(NULL, ?, ?, ?, ?)", (staged.hash, staged.size, staged.place, staged.data))
+    return tx.connection.last_insert_rowid()
+
+
+def _thread(tx: Transaction, staged: Staged, content: ContentId) -> int:
+    """The oldest thread among those that the message refers to or is referred to by, else its own."""
+    keys = staged.thread_keys
+    if not keys:
+        return content
+    known: int | None = fetch_value(
+        tx.connection,
+        "SELECT min(thread) FROM thread_reference WHERE hash IN (SELECT value FROM carray(?))",
+        (apsw.carray(array("q", keys)),),
+    )
+    thread: int = content if known is None else known
+    for key in keys:
+        tx.execute("INSERT OR IGNORE INTO thread_reference VALUES(?, ?)", (key, thread))
+    return thread

@@ -1,0 +1,139 @@
+"""Reading the immutable part of messages: facts, ready wire bytes, part trees, headers, octets.
+
+Short reads run on the event loop; many rows are read in slices, so that others get their turn; files are read and
+decompressed in a thread. Whatever has been decompressed lately is kept, for clients that ask piece by piece.
+"""
+
+import asyncio
+from array import array
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, Final, TypeVar
+
+import apsw
+import zstandard
+
+from mailwren.base import limits
+from mailwren.base.ids import ContentId
+from mailwren.message.api import Part
+from mailwren.message.parse import parse_message
+from mailwren.message.sections import load_part
+from mailwren.store.blobs.api import BlobStore, DamagedBlob
+from mailwren.store.blobs.cache import OctetCache
+from mailwren.store.errors import MessageDamaged
+from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
+from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE
+from mailwren.store.values import ContentFacts, ContentWire
+
+T = TypeVar("T")
+_FACTS: Final = (
+    "SELECT c.size, c.internal_date, c.internal_zone, c.sent_date, c.sent_time, c.email_id, format('T%x', c.thread) "
+    "FROM carray(?) wanted CROSS JOIN content c ON c.id = wanted.value"
+)
+_WIRE: Final = (
+    "SELECT c.envelope, c.body, c.body_structure FROM carray(?) wanted CROSS JOIN content_wire c ON c.id = wanted.value"
+)
+_HEADERS: Final = "SELECT c.size, c.header FROM carray(?) wanted CROSS JOIN content_header c ON c.id = wanted.value"
+_decompressor: Final = zstandard.ZstdDecompressor()
+"""Used on the event loop only."""
+
+
+class Contents:
+    """The immutable parts of one account's messages. Everything here is called on the event loop."""
+
+    __slots__ = ("_account", "_blobs", "_cache", "_executor", "_reader")
+
+    def __init__(
+        self, account: str, reader: apsw.Connection, blobs: BlobStore, executor: Executor | None, cache: OctetCache
+    ) -> None:
+        """Read rows through ``reader``, files through ``executor`` (at once when there is none)."""
+        self._account: Final = account
+        self._reader: Final = reader
+        self._blobs: Final = blobs
+        self._executor: Final = executor
+        self._cache: Final = cache
+
+    async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
+        """Sizes, dates and object ids, in the order asked."""
+        return await self._many(contents, _FACTS, ContentFacts._make)
+
+    async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:
+        """Ready ENVELOPE, BODY and BODYSTRUCTURE, in the order asked."""
+        return await self._many(contents, _WIRE, ContentWire._make)
+
+    async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
+        """The top header blocks, in the order asked."""
+        return await self._many(contents, _HEADERS, _header)
+
+    # Any: a row of SQLite's, whose columns have no static types.
+    async def _many(self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T]) -> list[T]:
+        result: list[T] = []
+        for start in range(0, len(contents), limits.ROWS_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            result.extend(self._slice(contents[start : start + limits.ROWS_AT_ONCE], statement, make))
+        return result
+
+    @translated
+    def _slice(self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T]) -> list[T]:
+        rows = self._reader.execute(statement, (apsw.carray(array("q", contents)),)).fetchall()
+        if len(rows) != len(contents):
+            raise MessageDamaged("some of the messages are no longer stored")
+        try:
+            return list(map(make, rows))
+        except zstandard.ZstdError as error:
+            raise MessageDamaged(f"a stored header is damaged: {error}") from error
+
+    async def structure(self, content: ContentId) -> Part:
+        """The part tree with offsets into the octets. Raises MessageDamaged."""
+        rows = self._rows("SELECT parts FROM content_wire WHERE id = ?", content)
+        try:
+            return load_part(rows[0][0])
+        except ValueError:
+            # Written by another version of the parser: what it is made from is still there.
+            return parse_message(await self.read(content, 0, None)).root
+
+    @translated
+    def _rows(self, statement: str, content: ContentId) -> list[Any]:
+        rows = self._reader.execute(statement, (content,)).fetchall()
+        if not rows:
+            raise MessageDamaged("the message is no longer stored")
+        return rows
+
+    async def read(self, content: ContentId, start: int, length: int | None) -> bytes:
+        """Octets of a message from ``start`` on. Raises MessageDamaged."""
+        key = (self._account, content)
+        octets = self._cache.get(key)
+        if octets is None:
+            place, size, blob, data = self._rows(
+                "SELECT b.place, b.size, b.hash, b.data FROM content c JOIN blob b ON b.id = c.blob WHERE c.id = ?",
+                content,
+            )[0]
+            if place == PLACE_FILE:
+                return await self._read_file(blob, start, size if length is None else length)
+            octets = _decompressed(data, size) if place == PLACE_COMPRESSED else data
+            self._cache.put(key, octets)
+        return octets[start:] if length is None else octets[start : start + length]
+
+    async def _read_file(self, blob: bytes, start: int, length: int) -> bytes:
+        try:
+            if self._executor is None:
+                return self._blobs.read(blob, start, length)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, self._blobs.read, blob, start, length)
+        except DamagedBlob as error:
+            raise MessageDamaged(f"a message's file is damaged: {error}") from error
+        except FAILURES as error:
+            raise as_store_error(error) from error
+
+
+def _decompressed(data: bytes, size: int) -> bytes:
+    try:
+        return _decompressor.decompress(data, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise MessageDamaged(f"a stored message is damaged: {error}") from error
+
+
+def _header(row: tuple[int, bytes]) -> bytes:
+    size, header = row
+    return header if len(header) == size else _decompressor.decompress(header, max_output_size=size)

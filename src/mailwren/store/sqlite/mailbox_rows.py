@@ -1,0 +1,173 @@
+"""The rows ``meta`` and ``mailbox`` as they are held during a transaction: read once, changed here, written once."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+import apsw
+
+from mailwren.base.ids import MailboxId, ModSeq, Uid, UidValidity
+from mailwren.store.errors import LimitReached
+from mailwren.store.sqlite.rows import fetch, fetch_one
+from mailwren.store.values import FlagSet, Mailbox
+
+UID_MAX: Final = 2**32 - 1
+"""UIDs and UIDVALIDITY are 32-bit (RFC 9051 §2.3.1.1)."""
+
+MAILBOX_BY_ID: Final = (
+    "SELECT id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
+    "deleted, size, deleted_size FROM mailbox WHERE id = ?"
+)
+"""All columns of one mailbox, in the order of :func:`mailbox_of` and :class:`MailboxRow`."""
+MAILBOX_BY_NAME: Final = (
+    "SELECT id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
+    "deleted, size, deleted_size FROM mailbox WHERE name = ?"
+)
+MAILBOXES: Final = (
+    "SELECT id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
+    "deleted, size, deleted_size FROM mailbox ORDER BY name"
+)
+
+
+def mailbox_of(row: Any) -> Mailbox:  # Any: a row of SQLite's, whose columns have no static types
+    """A mailbox from its row."""
+    values = list(row)
+    values[7] = tuple(values[7].split())
+    return Mailbox(*values)
+
+
+def insert_mailbox(
+    connection: apsw.Connection, name: str, uid_validity: int, modseq: int, special_use: tuple[str, ...] = ()
+) -> MailboxId:
+    """Add an empty mailbox; its MAILBOXID is random (RFC 8474 §4). Returns its key."""
+    connection.execute(
+        "INSERT INTO mailbox VALUES(NULL, ?, ?, ?, 1, ?, 1, ?, 0, 0, 0, 0, 0)",
+        (name, "F" + secrets.token_hex(12), uid_validity, modseq, " ".join(special_use)),
+    )
+    return MailboxId(connection.last_insert_rowid())
+
+
+@dataclass(slots=True)
+class MetaRow:
+    """The account's own row."""
+
+    modseq: int
+    uid_validity: int
+    content: int
+    former_floor: int
+    octets: int
+    messages: int
+    octets_limit: int | None
+    messages_limit: int | None
+
+    @classmethod
+    def load(cls, connection: apsw.Connection) -> "MetaRow":
+        """Read it."""
+        row = fetch_one(
+            connection,
+            "SELECT modseq, uid_validity, content, former_floor, octets, messages, octets_limit, messages_limit "
+            "FROM meta",
+        )
+        return cls(*row)
+
+    def save(self, connection: apsw.Connection) -> None:
+        """Write it."""
+        connection.execute(
+            "UPDATE meta SET modseq = ?, uid_validity = ?, content = ?, former_floor = ?, octets = ?, messages = ?, "
+            "octets_limit = ?, messages_limit = ?",
+            (
+                self.modseq,
+                self.uid_validity,
+                self.content,
+                self.former_floor,
+                self.octets,
+                self.messages,
+                self.octets_limit,
+                self.messages_limit,
+            ),
+        )
+
+
+@dataclass(slots=True)
+class MailboxRow:
+    """A mailbox during a transaction; the counters move with :meth:`count`."""
+
+    id: MailboxId
+    name: str
+    object_id: str
+    uid_validity: UidValidity
+    uid_next: int
+    highest_modseq: ModSeq
+    first_recent: int
+    special_use: str
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+    deleted_size: int
+
+    @classmethod
+    def load(cls, connection: apsw.Connection, mailbox: MailboxId) -> "MailboxRow | None":
+        """Read it; ``None`` when there is no such mailbox."""
+        rows = fetch(connection, MAILBOX_BY_ID, (mailbox,))
+        return cls(*rows[0]) if rows else None
+
+    def save(self, connection: apsw.Connection) -> None:
+        """Write it."""
+        connection.execute(
+            "UPDATE mailbox SET name = ?, uid_validity = ?, uid_next = ?, highest_modseq = ?, first_recent = ?, "
+            "messages = ?, unseen = ?, deleted = ?, size = ?, deleted_size = ? WHERE id = ?",
+            (
+                self.name,
+                self.uid_validity,
+                self.uid_next,
+                self.highest_modseq,
+                self.first_recent,
+                self.messages,
+                self.unseen,
+                self.deleted,
+                self.size,
+                self.deleted_size,
+                self.id,
+            ),
+        )
+
+    def value(self) -> Mailbox:
+        """The mailbox as it is now."""
+        return Mailbox(
+            self.id,
+            self.name,
+            self.object_id,
+            self.uid_validity,
+            Uid(self.uid_next),
+            self.highest_modseq,
+            Uid(self.first_recent),
+            tuple(self.special_use.split()),
+            self.messages,
+            self.unseen,
+            self.deleted,
+            self.size,
+            self.deleted_size,
+        )
+
+    def count(self, flags: FlagSet, messages: int, size: int) -> None:
+        """Take in ``messages`` more (fewer when negative) with these flags, of ``size`` octets together."""
+        self.messages += messages
+        self.size += size
+        self.recount(flags, messages, size)
+
+    def recount(self, flags: FlagSet, messages: int, size: int) -> None:
+        """As :meth:`count`, for messages that stay and have these flags now (negative: had them)."""
+        if not flags.seen:
+            self.unseen += messages
+        if flags.deleted:
+            self.deleted += messages
+            self.deleted_size += size
+
+    def take_uids(self, number: int) -> int:
+        """Give out UIDs and return the first. Raises LimitReached: a mailbox that has used up all UIDs."""
+        first = self.uid_next
+        if first + number > UID_MAX:
+            raise LimitReached("the mailbox has used up its unique identifiers; copy the messages to a new one")
+        self.uid_next = first + number
+        return first

@@ -1,0 +1,137 @@
+"""Requests to the writer: operations that wait for their transaction, and which code carries out which operation."""
+
+import asyncio
+import mmap
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import apsw
+
+from mailwren.store.blobs.api import BlobStore
+from mailwren.store.octets import Spool
+from mailwren.store.operations import (
+    Append,
+    ClaimRecent,
+    Copy,
+    CreateMailbox,
+    DeleteMailbox,
+    Expunge,
+    Move,
+    Operation,
+    Outcome,
+    RenameMailbox,
+    SetFlags,
+    SetQuota,
+    SetSubscription,
+)
+from mailwren.store.sqlite.flag_operations import claim_recent, set_flags
+from mailwren.store.sqlite.mailbox_operations import (
+    create_mailbox,
+    delete_mailbox,
+    rename_mailbox,
+    set_quota,
+    set_subscription,
+)
+from mailwren.store.sqlite.message_operations import append, copy, expunge, import_key_hash, move
+from mailwren.store.sqlite.staging import Octets, Staged, stage
+from mailwren.store.sqlite.transaction import Transaction
+
+_NOT_SYNCED: Final = (SetFlags, ClaimRecent)
+"""Operations that are answered before they are on the disk, unless durability is strict."""
+
+
+class Request:
+    """A list of operations that waits for its transaction.
+
+    Attributes:
+        operations: what to do.
+        future: told the outcomes, or why not, on the event loop.
+        synced: whether the disk must have it before the answer.
+        outcomes: once carried out.
+        error: why it was not.
+    """
+
+    __slots__ = ("_octets", "_staged", "error", "future", "operations", "outcomes", "synced")
+
+    def __init__(
+        self, operations: Sequence[Operation], future: "asyncio.Future[list[Outcome]]", *, strict: bool
+    ) -> None:
+        self.operations: Final = tuple(operations)
+        self.future: Final = future
+        self.synced: Final = strict or not all(isinstance(each, _NOT_SYNCED) for each in self.operations)
+        self.outcomes: list[Outcome] = []
+        self.error: Exception | None = None
+        # Taken now: whoever gave us the octets may close them as soon as waiting for us is cancelled.
+        self._octets: Final[dict[int, Octets]] = {
+            number: each.message.view() if isinstance(each.message, Spool) else each.message
+            for number, each in enumerate(self.operations)
+            if isinstance(each, Append)
+        }
+        self._staged: Final[dict[int, Staged]] = {}
+
+    def stage(self, connection: apsw.Connection, blobs: BlobStore) -> None:
+        """Do what can be done before the transaction. Raises apsw.Error, OSError."""
+        for number, octets in self._octets.items():
+            operation = self.operations[number]
+            assert isinstance(operation, Append)
+            if not _known(connection, operation):
+                self._staged[number] = stage(octets, connection, blobs)
+
+    def run(self, tx: Transaction) -> None:
+        """Carry out the operations. Raises StoreError, apsw.Error, OSError, ValueError."""
+        before = replace(tx.meta)
+        self.outcomes = [
+            append(tx, operation, partial(self._stage_now, tx, number))
+            if isinstance(operation, Append)
+            else _run(tx, operation)
+            for number, operation in enumerate(self.operations)
+        ]
+        tx.check_quota(before)
+
+    def _stage_now(self, tx: Transaction, number: int) -> Staged:
+        # Not staged yet where the import key was known when we looked, and its mailbox has been deleted since.
+        return self._staged.get(number) or stage(self._octets[number], tx.connection, tx.blobs)
+
+    def close(self) -> None:
+        """Let go of the messages' octets."""
+        self._staged.clear()
+        for octets in self._octets.values():
+            if isinstance(octets, mmap.mmap):
+                octets.close()
+        self._octets.clear()
+
+
+def _known(connection: apsw.Connection, operation: Append) -> bool:
+    """Whether an import key makes a message a duplicate, so that it need not even be parsed."""
+    if not operation.import_key:
+        return False
+    bindings = (operation.mailbox, import_key_hash(operation.import_key))
+    return bool(connection.execute("SELECT 1 FROM import_key WHERE mailbox = ? AND key = ?", bindings).fetchall())
+
+
+def _run(tx: Transaction, operation: Operation) -> Outcome:  # noqa: C901 - one line for each operation
+    match operation:
+        case SetFlags():
+            return set_flags(tx, operation)
+        case Copy():
+            return copy(tx, operation)
+        case Move():
+            return move(tx, operation)
+        case Expunge():
+            return expunge(tx, operation)
+        case CreateMailbox():
+            return create_mailbox(tx, operation)
+        case DeleteMailbox():
+            return delete_mailbox(tx, operation)
+        case RenameMailbox():
+            return rename_mailbox(tx, operation)
+        case SetSubscription():
+            return set_subscription(tx, operation)
+        case ClaimRecent():
+            return claim_recent(tx, operation)
+        case SetQuota():
+            return set_quota(tx, operation)
+        case _:
+            raise TypeError(f"not an operation: {operation!r}")

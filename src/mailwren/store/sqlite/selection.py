@@ -1,0 +1,120 @@
+"""UIDs in SQL: which messages a set of UIDs means, and statements over many of them at once.
+
+A set of a few ranges is asked range by range. A set of thousands of single UIDs is handed over as one array
+(``carray``), so that no number of UIDs makes a statement per message. Answers come as one aggregated text, which
+costs a third of a row for each UID, and during which SQLite leaves the interpreter free for other threads.
+"""
+
+import json
+from array import array
+from collections.abc import Iterator
+from typing import Any, Final
+
+import apsw
+
+from mailwren.base import limits
+from mailwren.base.ids import MailboxId
+from mailwren.base.ranges import RangeSet
+from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
+
+
+def numbers(text: str | None) -> list[int]:
+    """The numbers of a ``group_concat``."""
+    result: list[int] = json.loads(f"[{text}]") if text else []
+    return result
+
+
+def packed(uids: RangeSet) -> "apsw.CArrayBinding":
+    """The ranges of a set that is not empty, both ends of each in one number of 64 bits, signed as SQLite has them.
+
+    To be taken apart as ``(value >> 32) & 4294967295`` and ``value & 4294967295``.
+    """
+    return apsw.carray(array("q", (_signed(low << 32 | high) for low, high in uids.ranges())))
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+_COUNT: Final = (
+    "SELECT count(*), min(m.uid), max(m.uid) FROM message m WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION"
+)
+_LIST: Final = "SELECT group_concat(m.uid) FROM message m WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION"
+_PACKED: Final = (
+    "SELECT group_concat(m.uid) FROM carray(?) wanted CROSS JOIN message m ON m.mailbox = ? AND m.uid BETWEEN "
+    "(wanted.value >> 32) & 4294967295 AND wanted.value & 4294967295 $CONDITION"
+)
+
+
+class Condition:
+    """Which of the messages that a set of UIDs names are meant."""
+
+    __slots__ = ("_count", "_list", "_packed")
+
+    def __init__(self, condition: str = "") -> None:
+        """With a condition on the message's row ``m``, such as ``AND m.modseq > ?``."""
+        self._count: Final = _COUNT.replace("$CONDITION", condition)
+        self._list: Final = _LIST.replace("$CONDITION", condition)
+        self._packed: Final = _PACKED.replace("$CONDITION", condition)
+
+    # Any: what SQLite takes has no common type.
+    def present(self, connection: apsw.Connection, mailbox: MailboxId, wanted: RangeSet, *bindings: Any) -> RangeSet:
+        """The UIDs of the set that exist in a mailbox and meet the condition."""
+        ranges = list(wanted.ranges())
+        if len(ranges) > limits.RANGES_ONE_BY_ONE:
+            text = fetch_value(connection, self._packed, (packed(wanted), mailbox, *bindings))
+            return RangeSet.of_sorted(numbers(text))
+        found: list[tuple[int, int]] = []
+        for low, high in ranges:
+            found.extend(self._between(connection, (mailbox, low, high, *bindings)))
+        return RangeSet(found)
+
+    def _between(self, connection: apsw.Connection, bindings: tuple[Any, ...]) -> Iterator[tuple[int, int]]:
+        count, first, last = fetch_one(connection, self._count, bindings)
+        if not count:
+            return
+        if last - first + 1 == count:
+            yield first, last
+            return
+        yield from RangeSet.of_sorted(numbers(fetch_value(connection, self._list, bindings))).ranges()
+
+
+EXISTING: Final = Condition()
+CHANGED_AFTER: Final = Condition("AND m.modseq > ?")
+"""Binds a mod-sequence."""
+DELETED: Final = Condition("AND m.flags IN (SELECT id FROM flag_set WHERE deleted)")
+
+
+class OverUids:
+    """A statement over messages whose UIDs are known to exist: once for each of a few ranges, or once for all UIDs."""
+
+    __slots__ = ("_among", "_between")
+
+    def __init__(self, statement: str) -> None:
+        """``$UIDS``, at the end of the bindings, stands for the condition on ``uid``."""
+        self._between: Final = statement.replace("$UIDS", "uid BETWEEN ? AND ?")
+        self._among: Final = statement.replace("$UIDS", "uid IN (SELECT value FROM carray(?))")
+
+    def run(self, connection: apsw.Connection, uids: RangeSet, *bindings: Any) -> list[Any]:
+        """Run it; its rows, if it has any, one after the other."""
+        ranges = list(uids.ranges())
+        if len(ranges) > limits.RANGES_ONE_BY_ONE:
+            return fetch(connection, self._among, (*bindings, apsw.carray(array("q", uids))))
+        rows: list[Any] = []
+        for low, high in ranges:
+            rows += fetch(connection, self._between, (*bindings, low, high))
+        return rows
+
+
+_BY_FLAGS: Final = OverUids(
+    "SELECT flags, count(*), sum(size) FROM message WHERE mailbox = ? AND $UIDS GROUP BY flags",
+)
+
+
+def by_flags(connection: apsw.Connection, mailbox: MailboxId, uids: RangeSet) -> dict[int, tuple[int, int]]:
+    """How many messages and octets of a set have which flags."""
+    result: dict[int, tuple[int, int]] = {}
+    for flags, count, size in _BY_FLAGS.run(connection, uids, mailbox):
+        before = result.get(flags, (0, 0))
+        result[flags] = (before[0] + count, before[1] + size)
+    return result

@@ -1,0 +1,131 @@
+"""What is done with a new message before its transaction begins: parse, hash, compress, and put large ones on disk.
+
+Nothing here changes the database, so a message whose transaction then fails leaves at most a file without a row.
+"""
+
+import hashlib
+import mmap
+import threading
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import apsw
+import zstandard
+
+from mailwren.base import limits
+from mailwren.message.parse import parse_message
+from mailwren.message.sections import dump_part
+from mailwren.store.blobs.api import BlobHash, BlobStore
+from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE, PLACE_RAW
+
+Octets: TypeAlias = bytes | mmap.mmap
+_LEVEL: Final = 3
+_HEADER_LEVEL: Final = 3
+_HEADER_PAYS: Final = 1024
+"""Octets of a header below which compressing it saves too little for what reading it then costs."""
+_HASH_CHUNK: Final = 1024 * 1024
+
+
+class _Compressors(threading.local):
+    """zstd contexts are costly to make and must not be shared between threads."""
+
+    def __init__(self) -> None:
+        self.body = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self.header = zstandard.ZstdCompressor(level=_HEADER_LEVEL)
+
+
+_compressors: Final = _Compressors()
+
+
+@dataclass(slots=True)
+class Staged:
+    """A message ready to be stored: its columns, computed."""
+
+    octets: Octets
+    hash: BlobHash
+    size: int
+    place: int
+    data: bytes | None
+    """What goes into the row; ``None`` when it went into a file or is known already."""
+    sent_date: int | None
+    sent_time: int | None
+    wire: tuple[bytes, bytes, bytes, bytes]
+    header: tuple[str, str, str, int, bytes]
+    thread_keys: list[int]
+    """Hashes of its own message-id (first, if it has one) and of those it refers to."""
+
+    @property
+    def email_id(self) -> str:
+        """EMAILID: the same for the same octets (RFC 8474 §5.1)."""
+        return "M" + urlsafe_b64encode(self.hash[:15]).decode("ascii")
+
+
+def hash_of(octets: Octets) -> BlobHash:
+    """The SHA-256 of a message, read piece by piece."""
+    digest = hashlib.sha256()
+    with memoryview(octets) as view:
+        for start in range(0, len(view), _HASH_CHUNK):
+            digest.update(view[start : start + _HASH_CHUNK])
+    return digest.digest()
+
+
+def stage(octets: Octets, connection: apsw.Connection, blobs: BlobStore) -> Staged:
+    """Compute everything that storing a message needs. A blob that the account has already is not written again.
+
+    Raises:
+        apsw.Error, OSError: as they come.
+    """
+    parsed = parse_message(octets)
+    blob = hash_of(octets)
+    header = bytes(octets[: parsed.header_size])
+    keys = [parsed.message_id] if parsed.message_id else []
+    keys += [each for each in parsed.references[: limits.THREAD_REFERENCES] if each != parsed.message_id]
+    staged = Staged(
+        octets,
+        blob,
+        parsed.size,
+        PLACE_FILE if parsed.size > limits.BLOB_IN_DATABASE else PLACE_RAW,
+        None,
+        parsed.sent_date,
+        parsed.sent_time,
+        (parsed.envelope, parsed.body, parsed.body_structure, dump_part(parsed.root)),
+        (_text(parsed.message_id), _text(parsed.subject), _text(parsed.preview), len(header), pack_header(header)),
+        [thread_key(each) for each in keys],
+    )
+    if not connection.execute("SELECT 1 FROM blob WHERE hash = ?", (blob,)).fetchall():
+        write_blob(staged, blobs)
+    return staged
+
+
+def write_blob(staged: Staged, blobs: BlobStore) -> None:
+    """Compress the octets for the row, or put them into a file, durably. Raises OSError."""
+    if staged.place == PLACE_FILE:
+        with memoryview(staged.octets) as view:
+            blobs.put(view, staged.hash)
+        return
+    octets = bytes(staged.octets)
+    packed = _compressors.body.compress(octets)
+    if len(packed) < len(octets):
+        staged.place, staged.data = PLACE_COMPRESSED, packed
+    else:
+        staged.place, staged.data = PLACE_RAW, octets
+
+
+def pack_header(header: bytes) -> bytes:
+    """A header as it is stored: shorter than it was if compressed, else as it is."""
+    if len(header) < _HEADER_PAYS:
+        return header
+    packed = _compressors.header.compress(header)
+    return packed if len(packed) < len(header) else header
+
+
+def _text(text: str) -> str:
+    """Text as the database can hold it: half surrogates replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def thread_key(message_id: str) -> int:
+    """A message-id as a signed 64-bit number; equal numbers for different ones only by a rare chance."""
+    digest = hashlib.blake2b(message_id.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

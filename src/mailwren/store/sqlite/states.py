@@ -1,0 +1,175 @@
+"""The mailboxes that a process has in memory: loaded once, then kept up to date by deltas of our own commits and by
+asking the log for everybody else's.
+
+Whoever opens a mailbox gets it as of a moment after the call: one point read tells whether anything happened since.
+What is little is read at once on the event loop; what is much is read in a thread from one snapshot, and applied only
+if the state still stands where the thread began, else it is read again.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+from weakref import WeakValueDictionary
+
+import apsw
+
+from mailwren.base import limits
+from mailwren.base.ids import FlagSetId, MailboxId, ModSeq
+from mailwren.base.ranges import RangeSet
+from mailwren.store.errors import NoSuchMailbox
+from mailwren.store.mailbox_state import MailboxState
+from mailwren.store.sqlite.delta import Added, Delta, Flagged, Removed
+from mailwren.store.sqlite.failures import translated
+from mailwren.store.sqlite.log_reading import Refreshed, read_mailbox, read_refreshed
+
+R = TypeVar("R")
+RunInThread = Callable[[Callable[[apsw.Connection], R]], Awaitable[R]]
+_WITHOUT_LIMIT: Final = 1 << 62
+_ROWS_IN_THREAD: Final = 20_000
+"""Changed rows up to which they are worked in one by one; more cost the event loop less as a whole new mailbox."""
+
+
+class StateCache:
+    """Keeps the states used last alive, of all accounts of a process, up to a number of messages."""
+
+    __slots__ = ("_limit", "_states")
+
+    def __init__(self, limit: int = limits.STATES_CACHE) -> None:
+        """Keep up to ``limit`` messages."""
+        self._limit: Final = limit
+        self._states: Final[OrderedDict[int, MailboxState]] = OrderedDict()
+
+    def touch(self, state: MailboxState) -> None:
+        """The state was used now."""
+        key = id(state)
+        if key in self._states:
+            self._states.move_to_end(key)
+            return
+        self._states[key] = state
+        total = sum(map(len, self._states.values()))
+        while total > self._limit and len(self._states) > 1:
+            total -= len(self._states.popitem(last=False)[1])
+
+    def drop(self, state: MailboxState) -> None:
+        """The state is of no use any more."""
+        self._states.pop(id(state), None)
+
+
+class States:
+    """The states of one account's mailboxes. Everything here happens on the event loop."""
+
+    __slots__ = ("_cache", "_in_thread", "_loading", "_reader", "_states")
+
+    def __init__(self, reader: apsw.Connection, in_thread: "RunInThread[Refreshed | None]", cache: StateCache) -> None:
+        """Read little through ``reader``, much through ``in_thread``."""
+        self._reader: Final = reader
+        self._in_thread: Final = in_thread
+        self._cache: Final = cache
+        self._states: Final[WeakValueDictionary[MailboxId, MailboxState]] = WeakValueDictionary()
+        self._loading: Final[dict[MailboxId, asyncio.Future[Refreshed | None]]] = {}
+
+    async def open(self, mailbox: MailboxId) -> MailboxState:
+        """The state with every change that was committed before the call. Raises NoSuchMailbox."""
+        while True:
+            state = self._states.get(mailbox)
+            refreshed = self._little(mailbox, state)
+            if refreshed is None:
+                refreshed = await self._much(mailbox, state)
+            state = self._take(mailbox, refreshed)
+            if state is not None:
+                self._cache.touch(state)
+                return state
+
+    @translated
+    def _little(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
+        """What is new, if that is little; nothing new is the usual case and costs one point read."""
+        if state is None:
+            return read_refreshed(self._reader, mailbox, None, within=limits.ROWS_AT_ONCE)
+        now = read_mailbox(self._reader, mailbox)
+        if now is None or now.highest_modseq == state.modseq:
+            return Refreshed(state.modseq, now, None, [], None)
+        return read_refreshed(self._reader, mailbox, state.modseq, within=limits.ROWS_AT_ONCE)
+
+    async def _much(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
+        """What is new, read in the thread, once for all who wait for it."""
+        loading = self._loading.get(mailbox)
+        if loading is None:
+            modseq = None if state is None else state.modseq
+            loading = asyncio.ensure_future(self._read_much(mailbox, modseq))
+            self._loading[mailbox] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(mailbox, None))
+            loading.add_done_callback(_retrieved)
+        return await asyncio.shield(loading)
+
+    async def _read_much(self, mailbox: MailboxId, modseq: ModSeq | None) -> Refreshed | None:
+        def read(connection: apsw.Connection) -> Refreshed | None:
+            refreshed = None
+            if modseq is not None:
+                refreshed = read_refreshed(connection, mailbox, modseq, within=_ROWS_IN_THREAD)
+            return refreshed or read_refreshed(connection, mailbox, None, within=_WITHOUT_LIMIT)
+
+        return await self._in_thread(read)
+
+    def _take(self, key: MailboxId, refreshed: Refreshed | None) -> MailboxState | None:
+        """Bring the state up to date; ``None`` when it has moved meanwhile, so that we must look again."""
+        state = self._states.get(key)
+        if refreshed is None or refreshed.mailbox is None:
+            if state is not None:
+                self._gone(state)
+            raise NoSuchMailbox("the mailbox does not exist any more")
+        mailbox, changes = refreshed.mailbox, refreshed.changes
+        if refreshed.columns is not None:
+            if state is None:
+                state = self._states[key] = MailboxState(mailbox)
+            if state.modseq < mailbox.highest_modseq:
+                state.replace(refreshed.columns, mailbox)
+            return state
+        if state is None or state.modseq != refreshed.since:
+            return None
+        if changes is None:
+            state.mailbox = mailbox
+        else:
+            state.update(refreshed.rows, changes.expunged, mailbox, changes.modseq)
+        return state
+
+    def _gone(self, state: MailboxState) -> None:
+        state.deleted = True
+        self._states.pop(state.mailbox.id, None)
+        self._cache.drop(state)
+
+    def committed(self, deltas: dict[MailboxId, Delta]) -> None:
+        """Take in what our own commit did, where it is told wholly and follows on what the state knows."""
+        for mailbox, delta in deltas.items():
+            state = self._states.get(mailbox)
+            if state is None:
+                continue
+            if delta.mailbox is None:
+                self._gone(state)
+            elif delta.complete and state.modseq == delta.previous:
+                _apply(state, delta)
+                state.mailbox, state.modseq = delta.mailbox, delta.mailbox.highest_modseq
+
+    def clear(self) -> None:
+        """Let go of everything; the account is closed."""
+        for state in list(self._states.values()):
+            self._cache.drop(state)
+        self._states.clear()
+
+
+def _apply(state: MailboxState, delta: Delta) -> None:
+    nothing = RangeSet()
+    for step in delta.steps:
+        match step:
+            case Added(row):
+                state.update([row], nothing, state.mailbox, ModSeq(row[3]))
+            case Flagged(uids, flags, modseq):
+                state.set_flags(uids, FlagSetId(flags), modseq)
+            case Removed(uids, modseq):
+                state.update([], uids, state.mailbox, modseq)
+
+
+def _retrieved(loading: "asyncio.Future[Refreshed | None]") -> None:
+    """An error is for those who wait; where nobody waits any more, nobody needs it."""
+    if not loading.cancelled():
+        loading.exception()

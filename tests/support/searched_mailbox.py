@@ -13,6 +13,7 @@ from mailwren.message.parse import parse_message
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.query import Query
 from mailwren.store.api import Account
+from mailwren.store.errors import MessageDamaged
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.values import ContentFacts, FlagSet, Mailbox
 
@@ -24,6 +25,7 @@ class SearchedMailbox:
 
     Attributes:
         state: what sessions share.
+        damaged: contents that cannot be read.
         asked: how often each method was called, and how many messages it was asked for (``headers messages``).
     """
 
@@ -31,6 +33,7 @@ class SearchedMailbox:
         self.state = MailboxState(_NOBODY)
         self.asked: Counter[str] = Counter()
         self.messages: dict[int, bytes] = {}
+        self.damaged: set[int] = set()
         self.known_facts: dict[int, ContentFacts] = {}
         self._parts: dict[int, Part] = {}
         self._flag_sets: dict[frozenset[str], int] = {}
@@ -72,26 +75,28 @@ class SearchedMailbox:
 
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Facts in the order asked."""
-        self._count("facts", len(contents))
+        self._count("facts", contents)
         return [self.known_facts[content] for content in contents]
 
     async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
         """Header blocks in the order asked."""
-        self._count("headers", len(contents))
+        self._count("headers", contents)
         return [self.messages[content][: self._parts[content].body_start] for content in contents]
 
     async def structure(self, content: ContentId) -> Part:
         """The part tree."""
-        self._count("structure", 1)
+        self._count("structure", [content])
         return self._parts[content]
 
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message."""
+        self._count("read", [content])
         octets = self.messages[content][start : None if length is None else start + length]
-        self._count("read", 1)
         self.asked["octets"] = max(self.asked["octets"], len(octets))
         return octets
 
-    def _count(self, method: str, messages: int) -> None:
+    def _count(self, method: str, contents: Sequence[ContentId]) -> None:
         self.asked[method] += 1
-        self.asked[f"{method} messages"] += messages
+        self.asked[f"{method} messages"] += len(contents)
+        if self.damaged.intersection(contents):
+            raise MessageDamaged("damaged on purpose")

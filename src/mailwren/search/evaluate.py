@@ -13,7 +13,7 @@ from typing import Final
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId
-from mailwren.search.facts import FactCache, FactColumns, read_facts
+from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts
 from mailwren.search.pace import Pace
 from mailwren.search.plan import (
     AndStep,
@@ -46,6 +46,7 @@ from mailwren.search.query import (
 )
 from mailwren.search.reading import Reader
 from mailwren.search.rows import Rows, Snapshot, Span, within
+from mailwren.search.salvage import read_all
 from mailwren.store.api import Account
 from mailwren.store.mailbox_state import MailboxState
 
@@ -192,7 +193,7 @@ class _Evaluation:
         result: list[int] = []
         for start in range(0, len(rows), limits.FACTS_READ_AT_ONCE):
             part = rows[start : start + limits.FACTS_READ_AT_ONCE]
-            facts = await self._account.facts([ContentId(contents[row]) for row in part])
+            facts = await read_all(self._account.facts, [ContentId(contents[row]) for row in part], UNREADABLE)
             if isinstance(test, EmailId):
                 result.extend(row for row, fact in zip(part, facts, strict=True) if fact.email_id == test.email_id)
             else:

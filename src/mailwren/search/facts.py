@@ -18,10 +18,13 @@ from mailwren.base.ids import ContentId
 from mailwren.search.pace import Pace
 from mailwren.search.query import Fact, FactBetween
 from mailwren.search.rows import Rows, common_runs
+from mailwren.search.salvage import read_all
 from mailwren.store.api import Account
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.values import ContentFacts
 
+UNREADABLE: Final = ContentFacts(0, 0, 0, None, None, "", "")
+"""Stands for the facts of a message that cannot be read."""
 _UNREAD: Final = -1
 """Stands in the column of sizes where a message's facts were not read yet."""
 _MISSING: Final = -(2**31)
@@ -131,5 +134,5 @@ async def read_facts(account: Account, columns: FactColumns, contents: "array[in
     unread = columns.unread(rows)
     for start in range(0, len(unread), limits.FACTS_READ_AT_ONCE):
         part = unread[start : start + limits.FACTS_READ_AT_ONCE]
-        columns.fill(part, await account.facts([ContentId(contents[row]) for row in part]))
+        columns.fill(part, await read_all(account.facts, [ContentId(contents[row]) for row in part], UNREADABLE))
         await pace.rest()

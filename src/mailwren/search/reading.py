@@ -13,7 +13,9 @@ from mailwren.search.pace import Pace
 from mailwren.search.plan import TextTest
 from mailwren.search.query import HeaderContains, TextContains
 from mailwren.search.rows import Rows
+from mailwren.search.salvage import read_all
 from mailwren.store.api import Account
+from mailwren.store.errors import MessageDamaged
 
 _HEADERS_AT_FIRST: Final = 16
 _HEADERS_AT_MOST: Final = 256
@@ -76,7 +78,7 @@ class Reader:
         known = self._headers
         if known and all(row in known for row in rows):
             return [known[row] for row in rows]
-        headers = await self._account.headers([ContentId(self._contents[row]) for row in rows])
+        headers = await read_all(self._account.headers, [ContentId(self._contents[row]) for row in rows], b"")
         octets = sum(map(len, headers))
         self._at_once = max(1, min(_HEADERS_AT_MOST, 2 * len(rows), limits.SEARCH_HEADERS * len(rows) // (octets + 1)))
         if self._room >= octets:
@@ -90,10 +92,13 @@ class Reader:
         if texts is not None:
             return test.matches(texts)
         content = ContentId(self._contents[row])
-        root = await self._account.structure(content)
-        if root.body_end > limits.SEARCH_WHOLE:
-            return await self._large_matches(test, content, root)
-        texts = whole_texts(await self._account.read(content), root)
+        try:
+            root = await self._account.structure(content)
+            if root.body_end > limits.SEARCH_WHOLE:
+                return await self._large_matches(test, content, root)
+            texts = whole_texts(await self._account.read(content), root)
+        except MessageDamaged:
+            return False
         if self._room and self._room >= (size := texts.size):
             self._room -= size
             self._messages[row] = texts

@@ -280,3 +280,22 @@ def test_too_deep_a_query_is_refused() -> None:
         query = And((query, Or((query,))))
     with pytest.raises(QueryTooDeep):
         mailbox_of_five().find(Not(query))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (since(Fact.SIZE, 1), [0, 1, 3, 4]),
+        (HeaderContains("subject", ""), [0, 1, 3]),
+        (BodyContains("f"), [0, 3, 4]),
+        (TextContains("e"), [0, 1, 3, 4]),
+        (Not(TextContains("e")), [2]),
+        (ThreadId("T0"), []),
+        (FlagTest("\\Flagged"), [2, 4]),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_passed_over(query: Query, expected: list[int]) -> None:
+    """A damaged message has no facts and no text; the others are searched as ever."""
+    mailbox = mailbox_of_five()
+    mailbox.damaged.add(mailbox.state.contents[2])
+    assert mailbox.find(query) == expected

@@ -81,7 +81,7 @@ class Walker:
             yield from self._exported(*manifest)
             return
         self._subscribed = read_subscriptions(self._root)
-        yield from self._folder(self._root, ())
+        yield from self._folder(self._root, (), beside_maildir=False)
 
     def _single_file(self) -> Iterator[Folder | Problem]:
         path = self._root
@@ -115,7 +115,8 @@ class Walker:
             levels = tuple(entry.name.split(SEPARATOR))
             yield Folder(kinds[form], path, levels, INBOX, files, entry.subscribed, entry.special_use)
 
-    def _folder(self, path: Path, levels: Levels) -> Iterator[Folder | Problem]:
+    def _folder(self, path: Path, levels: Levels, beside_maildir: bool) -> Iterator[Folder | Problem]:
+        """A folder and everything below it; what stands in or below a Maildir is only taken when it clearly is mail."""
         try:
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
         except OSError as error:
@@ -127,11 +128,11 @@ class Walker:
         elif is_dbox(names):
             yield Problem(readable_name(path), _DBOX_ADVICE)
         else:
-            maildir = is_maildir(path)
-            if maildir:
+            if is_maildir(path):
+                beside_maildir = True
                 yield self._maildir(path, levels)
                 entries = [entry for entry in entries if entry.name not in _MAILDIR_PARTS or entry.is_symlink()]
-            yield from self._entries(path, levels, entries, maildir)
+            yield from self._entries(path, levels, entries, beside_maildir)
 
     def _maildir(self, path: Path, levels: Levels) -> Folder:
         return Folder(FolderKind.MAILDIR, path, levels, subscribed=self._is_subscribed(levels))
@@ -142,37 +143,40 @@ class Walker:
         return (levels or (INBOX,)) in self._subscribed
 
     def _entries(
-        self, path: Path, levels: Levels, entries: list["os.DirEntry[str]"], maildir: bool
+        self, path: Path, levels: Levels, entries: list["os.DirEntry[str]"], beside_maildir: bool
     ) -> Iterator[Folder | Problem]:
         loose: list[str] = []
         for entry in entries:
             if entry.is_symlink():
-                yield Problem(readable_name(entry.path), "a symbolic link: not followed")
+                if entry.is_dir() or not _BOOKKEEPING.fullmatch(entry.name):
+                    yield Problem(readable_name(entry.path), "a symbolic link: not followed")
             elif entry.is_dir(follow_symlinks=False):
-                yield from self._subfolder(path / entry.name, levels)
+                yield from self._subfolder(path / entry.name, levels, beside_maildir)
             else:
-                yield from self._file(path / entry.name, levels, loose, maildir)
+                yield from self._file(path / entry.name, levels, loose, beside_maildir)
         if loose:
-            own_name = level_of(path.name, self._utf7) or INBOX
+            own_name = INBOX if beside_maildir else level_of(path.name, self._utf7) or INBOX
             files = tuple(loose)
             yield Folder(FolderKind.LOOSE, path, levels, own_name, files, self._is_subscribed(levels))
 
-    def _subfolder(self, path: Path, levels: Levels) -> Iterator[Folder | Problem]:
+    def _subfolder(self, path: Path, levels: Levels, beside_maildir: bool) -> Iterator[Folder | Problem]:
         """Maildir++ folders are hidden and say all their levels; other hidden ones could hold anything at all."""
         name = path.name
         if name.startswith(".") and is_maildir(path):
             below = tuple(decode_level(os.fsencode(level)) for level in name[1:].split(".") if level)
             yield self._maildir(path, levels + below)
-        elif name.startswith(".") and not _BOOKKEEPING_FOLDER.fullmatch(name):
+        elif _BOOKKEEPING_FOLDER.fullmatch(name):
+            return
+        elif not name.startswith("."):
+            yield from self._folder(path, (*levels, self._folder_level(name)), beside_maildir)
+        elif _holds_something(path):
             yield Problem(readable_name(path), "a hidden folder: not searched")
-        elif not _BOOKKEEPING_FOLDER.fullmatch(name):
-            yield from self._folder(path, (*levels, self._folder_level(name)))
 
     def _folder_level(self, name: str) -> str:
         """Thunderbird puts the folders below ``Work`` into ``Work.sbd``, Apple Mail's export is ``Work.mbox/mbox``."""
         return level_of(_without_ending(name.removesuffix(".sbd")), self._utf7)
 
-    def _file(self, path: Path, levels: Levels, loose: list[str], maildir: bool) -> Iterator[Folder | Problem]:
+    def _file(self, path: Path, levels: Levels, loose: list[str], beside_maildir: bool) -> Iterator[Folder | Problem]:
         """A file that is an mbox is a mailbox; any other is a message of its folder's mailbox.
 
         Programs' own files are only taken when they clearly are mail, and passed over without a word otherwise.
@@ -187,11 +191,12 @@ class Walker:
             yield Problem(readable_name(path), reason(error))
             return
         name = _without_ending(path.name)
-        if _is_mbox(beginning) or (not beginning and _may_be_empty_mbox(path.name)):
+        own_files = beside_maildir or _BOOKKEEPING.fullmatch(path.name) is not None
+        if _is_mbox(beginning) or (not beginning and not own_files and _may_be_empty_mbox(path.name)):
             inside = name == "mbox" and _MBOX_ENDING.search(path.parent.name) is not None and levels
             own = levels if inside else (*levels, level_of(name, self._utf7))
             yield Folder(FolderKind.MBOX, path, own, subscribed=self._is_subscribed(own))
-        elif not why_not_mail(beginning, False) or not (maildir or _BOOKKEEPING.fullmatch(path.name)):
+        elif not (own_files and why_not_mail(beginning, named_as_mail=False)):
             loose.append(path.name)
 
 
@@ -211,7 +216,15 @@ def _is_mbox(beginning: bytes) -> bool:
 
 def _may_be_empty_mbox(name: str) -> bool:
     """An mbox that holds no message is an empty file: taken for one when its name is an mbox's."""
-    return not _BOOKKEEPING.fullmatch(name) and ("." not in name or _MBOX_ENDING.search(name) is not None)
+    return "." not in name or _MBOX_ENDING.search(name) is not None
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a hidden folder could hold mail: an empty one, or one with bookkeeping alone, cannot."""
+    try:
+        return any(not _BOOKKEEPING.fullmatch(name) and name not in _MAILDIR_PARTS for name in os.listdir(path))  # noqa: PTH208 - names alone
+    except OSError:
+        return True
 
 
 def _without_ending(name: str) -> str:

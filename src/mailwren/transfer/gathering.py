@@ -1,6 +1,7 @@
 """From paths to batches: everything to import, mailbox by mailbox, as a blocking generator with bounded memory."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,12 +91,16 @@ def total_octets(paths: Sequence[Path]) -> int:
     """The size of all files below the paths, for a progress bar: about what an import will read."""
     total = 0
     for path in paths:
-        if path.is_file():
-            total += path.stat().st_size
+        total += _size(path)
         for folder, _, names in os.walk(path):
-            for name in names:
-                try:
-                    total += (Path(folder) / name).lstat().st_size
-                except OSError:
-                    continue
+            total += sum(_size(Path(folder) / name) for name in names)
     return total
+
+
+def _size(path: Path) -> int:
+    """A file's octets; 0 for what is none, or cannot be asked."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else 0

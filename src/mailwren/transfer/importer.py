@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mailwren.base import limits
 from mailwren.base.ids import MailboxId
+from mailwren.imap.names import canonical
 from mailwren.store.api import Account
 from mailwren.store.errors import (
     AccountDamaged,
@@ -62,7 +63,7 @@ async def import_paths(
     special = special_mailboxes((await account.mailboxes()).values()) if options.map_special else {}
     source = batches(
         [Path(path) for path in paths],
-        Naming(options.mailbox, special),
+        Naming(canonical(options.mailbox), special),
         Reading(options.mbox_dialect, options.max_message),
     )
     importer = _Importer(account, options, progress)
@@ -122,6 +123,9 @@ class _Importer:
                 self._mailboxes[batch.mailbox] = await self._open(batch)
             except AccountDamaged:
                 raise
+            except StoreUnavailable as error:
+                self.report.stopped = f"{batch.mailbox}: {error}"
+                return None
             except StoreError as error:
                 self._mailboxes[batch.mailbox] = None
                 self.report.add_problem(Problem(batch.mailbox, f"the mailbox cannot be created: {error}"))

@@ -106,13 +106,17 @@ def test_order_and_dates_of_maildir(account: FakeAccount, write: Write, tmp_path
     ]
 
 
-def test_messages_beside_the_folders_of_a_maildir_are_taken(account: FakeAccount, write: Write) -> None:
+def test_messages_beside_the_folders_of_a_maildir_are_taken(account: FakeAccount, write: Write, tmp_path: Path) -> None:
     """Mail in the wrong place is mail; other files there are the programs' own."""
     write("M/cur/1.a:2,S", MAIL)
     write("M/2:2,F", b"From: a@b\n\nx\n")
+    write("M/sieve/spam.sieve", b'require "fileinto";\n')
+    write("M/sieve/empty", b"")
+    write("M/.Noselect/maildirfolder", b"")
+    (tmp_path / "M/.dovecot.sieve").symlink_to("sieve/spam.sieve")
     path = write("M/.qmail", b"./Maildir/\n")
     report, flags = run(account, path)
-    assert (report.problems, flags["INBOX"] + flags["M"]) == ([], [{"\\Seen"}, {"\\Flagged"}])
+    assert (report.problems, flags) == ([], {"INBOX": [{"\\Seen"}, {"\\Flagged"}]})
 
 
 def test_thunderbird(account: FakeAccount, write: Write) -> None:

@@ -201,7 +201,7 @@ def test_mailbox_option_puts_everything_below(account: FakeAccount, write: Write
     write("tree/Inbox", mbox(2))
     write("tree/Sent", mbox(3))
     write("tree/4.eml", b"Subject: 4\n\nx\n")
-    run(account, tmp_path / "one.mbox", tmp_path / "tree", options=ImportOptions(mailbox="Old"))
+    run(account, tmp_path / "one.mbox", tmp_path / "tree", options=ImportOptions(mailbox="Old/"))
     assert (subjects(account, "Old"), subjects(account, "Old/Sent")) == ([1, 2, 4], [3])
     assert account.subscribed == {"Old", "Old/Sent"}
 

@@ -22,7 +22,7 @@ async def _prepare(client: Client, script: Script) -> None:
         assert b" OK " in await client.command(b'CREATE "%b"' % name.encode())
     for number in range(1, int(script.header.get("messages", "0")) + 1):
         body = MESSAGE % (number, number, number)
-        client.send(b'a APPEND INBOX "07-Feb-1994 21:52:25 -0800" {%d+}\r\n%b\r\n' % (len(body), body))
+        client.send(b'a APPEND INBOX " 7-Feb-1994 21:52:25 -0800" {%d+}\r\n%b\r\n' % (len(body), body))
         assert b"OK" in await client.until(lambda data: data.index(b"\r\n") + 2 if b"\r\n" in data else None)
     if script.header.get("recent", "no") == "no":
         await client.command(b"SELECT INBOX")

@@ -23,7 +23,7 @@ def free_port() -> int:
 
 def command(*arguments: str) -> list[str]:
     """The command line of the ``mailwren`` program of this interpreter."""
-    return [sys.executable, "-m", "mailwren.cli.main", *arguments]
+    return [sys.executable, "-m", "mailwren.cli", *arguments]
 
 
 @dataclass

@@ -169,7 +169,7 @@ def _rename(tx: Transaction, box: MailboxRow, name: str) -> None:
     if box.uid_validity < largest or (box.uid_validity == largest and known is None):
         box.uid_validity = _next_validity(tx)
     box.name = name
-    box.save(tx.connection)
+    box.save_name(tx.connection)
     tx.list_changed = True
 
 

@@ -113,13 +113,11 @@ class MailboxRow:
         return cls(*rows[0]) if rows else None
 
     def save(self, connection: apsw.Connection) -> None:
-        """Write it."""
+        """Write what changes all the time."""
         connection.execute(
-            "UPDATE mailbox SET name = ?, uid_validity = ?, uid_next = ?, highest_modseq = ?, first_recent = ?, "
-            "messages = ?, unseen = ?, deleted = ?, size = ?, deleted_size = ? WHERE id = ?",
+            "UPDATE mailbox SET uid_next = ?, highest_modseq = ?, first_recent = ?, messages = ?, unseen = ?, "
+            "deleted = ?, size = ?, deleted_size = ? WHERE id = ?",
             (
-                self.name,
-                self.uid_validity,
                 self.uid_next,
                 self.highest_modseq,
                 self.first_recent,
@@ -130,6 +128,12 @@ class MailboxRow:
                 self.deleted_size,
                 self.id,
             ),
+        )
+
+    def save_name(self, connection: apsw.Connection) -> None:
+        """Write what changes when it is renamed; apart from the rest because of the indexes that this rewrites."""
+        connection.execute(
+            "UPDATE mailbox SET name = ?, uid_validity = ? WHERE id = ?", (self.name, self.uid_validity, self.id)
         )
 
     def value(self) -> Mailbox:

@@ -82,7 +82,7 @@ class MboxReader:
         taken = (span.following.start if span.following else len(self._data)) - line.start
         if span.end - span.start > self._max_message:
             return _too_large(origin, span.end - span.start, taken)
-        header = self._data[span.start : span.header_end]
+        header = self._header(span.start, span.header_end)
         ours = FIELD.search(header) is not None if b"X-Mailwren-Export" in header else False
         state = take_state(FIELD.sub(b"", header) if ours else header)
         if state.gone:
@@ -102,12 +102,17 @@ class MboxReader:
         limit = following.start if following else len(self._data)
         header_end = self._header_end(start, limit)
         if self._dialect.counts:
-            for length in _content_lengths(self._data[start:header_end]):
+            for length in _content_lengths(self._header(start, header_end)):
                 ends, behind = self._ends_at(header_end + length)
                 if ends:
                     return _Span(start, header_end + length, header_end, True, behind)
         end = self._without_separator(start, limit)
         return _Span(start, end, min(header_end, end), False, following)
+
+    def _header(self, start: int, end: int) -> bytes:
+        """A header block, in which lines can be found: those of old Mac files get CRLF."""
+        header = self._data[start:end]
+        return to_crlf(header, True) if self._ending == b"\r" else header
 
     def _header_end(self, start: int, end: int) -> int:
         """Behind the blank line that ends a header block; the end of what is searched where there is none."""

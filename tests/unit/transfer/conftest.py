@@ -180,12 +180,6 @@ async def contents(account: Account) -> dict[str, list[Stored]]:
 
 
 @pytest.fixture
-def make_account() -> Callable[[], FakeAccount]:
-    """Makes empty accounts."""
-    return FakeAccount
-
-
-@pytest.fixture
 def account() -> FakeAccount:
     """An empty account."""
     return FakeAccount()

@@ -48,7 +48,9 @@ def test_crlf_files_are_kept_octet_for_octet() -> None:
 
 def test_files_with_bare_cr_are_read() -> None:
     """Old Mac files: CR ends lines, and becomes CRLF."""
-    octets = (FIRST + b"Subject: 1\n\n>From x\n\n" + SECOND + b"Subject: 2\n\nlast\n").replace(b"\n", b"\r")
+    octets = (FIRST + b"X-UID: 1\nStatus: RO\nSubject: 1\n\n>From x\n\n" + SECOND + b"Subject: 2\n\nlast\n").replace(
+        b"\n", b"\r"
+    )
     assert sources(octets) == [b"Subject: 1\r\n\r\nFrom x\r\n", b"Subject: 2\r\n\r\nlast\r\n"]
 
 

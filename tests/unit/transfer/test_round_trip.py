@@ -5,7 +5,6 @@ import contextlib
 import mailbox
 import re
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mailwren.imap import names
 from mailwren.imap.errors import ImapError
 from mailwren.store.api import Account
 from mailwren.store.operations import Append, CreateMailbox, MailboxChanged
+from mailwren.store.sqlite.store import SqliteMailStore
 from mailwren.transfer.exporter import ExportFormat, ExportOptions, export_account
 from mailwren.transfer.from_lines import line_ending
 from mailwren.transfer.importer import import_paths
@@ -127,7 +127,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("form", list(ExportFormat))
-def test_an_account_comes_back_whole(form: ExportFormat, tmp_path: Path, make_account: Callable[[], Account]) -> None:
+def test_an_account_comes_back_whole(form: ExportFormat, tmp_path: Path) -> None:
     """Mailboxes with hostile names, messages with odd octets, flags, dates and subscriptions are all the same."""
     odd = [
         b"",
@@ -155,8 +155,9 @@ def test_an_account_comes_back_whole(form: ExportFormat, tmp_path: Path, make_ac
     fitting = {name: box for name, box in boxes.items() if _may_be(name)}
     assert len(fitting) > 40
 
-    async def there_and_back() -> tuple[Account, Account]:
-        first, second = make_account(), make_account()
+    async def there_and_back() -> None:
+        store = SqliteMailStore(None)
+        first, second = await store.account("first"), await store.account("second")
         await _fill(first, fitting)
         report = await export_account(first, tmp_path / "out", ExportOptions(form))
         assert report.messages == sum(map(len, fitting.values()))
@@ -166,7 +167,7 @@ def test_an_account_comes_back_whole(form: ExportFormat, tmp_path: Path, make_ac
         assert (again.imported, again.duplicates) == (0, report.messages)
         assert await contents(first) == await contents(second)
         assert await first.subscriptions() == await second.subscriptions()
-        return first, second
+        await store.close()
 
     asyncio.run(there_and_back())
     outside = [path for path in tmp_path.iterdir() if path.name != "out"]

@@ -148,9 +148,11 @@ FACT_ROWS_CACHED: Final = 2_000_000
 FACTS_READ_AT_ONCE: Final = 1000
 """Messages whose facts are asked for in one call: a millisecond or two of the store's time."""
 SEARCH_WHOLE: Final = 512 * 1024
-"""Messages up to this size are searched whole, larger ones part by part; a part's text is decoded in a few ms."""
+"""Messages up to this size are read whole to be searched, larger ones part by part."""
+SEARCH_PART: Final = 4 * 1024 * 1024
+"""Text parts up to this size are decoded whole, larger ones in windows, so that they take little memory."""
 SEARCH_WINDOW: Final = 256 * 1024
-"""Octets of a larger text part that are searched at a time."""
+"""Octets and characters of a larger text part that are searched before others have their turn."""
 SEARCH_HEADERS: Final = 128 * 1024
 """Octets of headers that are read and searched before others have their turn."""
 SEARCH_KEPT: Final = 16 * 1024 * 1024

@@ -19,7 +19,7 @@ from mailwren.message.fold import fold
 _ASCII: Final = bytes(range(128))
 _PIECE: Final = 1024
 """Characters folded at a time: putting accents in order takes the square of their number."""
-_ACCENTS: Final = 64
+ACCENTS: Final = 64
 """Accents on one character that are kept together; languages need a handful (Unicode's stream-safe format: 30)."""
 _REMEMBERED: Final = 200
 """Distinct characters of texts whose folds are remembered: alphabets, not the thousands of Chinese."""
@@ -75,7 +75,7 @@ def fold_linear(text: str) -> str:
     start, length = 0, len(text)
     while start < length:
         stop = start + _PIECE
-        last = min(stop + _ACCENTS, length)
+        last = min(stop + ACCENTS, length)
         while stop < last and combining(text[stop]):
             stop += 1
         pieces.append(fold(text[start:stop]))

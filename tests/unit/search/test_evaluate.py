@@ -183,7 +183,7 @@ def large_message(encoding: bytes, body: bytes, kind: bytes = b"text/plain; char
 def test_large_parts_are_searched_in_windows(filler: bytes) -> None:
     """A needle is found wherever it stands in a large part, over the cuts as well, with bounded reads."""
     mailbox = SearchedMailbox()
-    amount = (limits.SEARCH_WHOLE + limits.SEARCH_WINDOW) // len(filler)
+    amount = (limits.SEARCH_PART + limits.SEARCH_WINDOW) // len(filler)
     for place in (0, limits.SEARCH_WINDOW // len(filler), amount):
         body = filler * place + "Nädel im Heu".encode() + filler * (amount - place)
         mailbox.add(large_message(b"8bit", body))
@@ -224,7 +224,7 @@ def test_headers_of_large_messages() -> None:
 def test_large_encoded_parts(encoding: bytes, kind: bytes, body: str, text: str) -> None:
     """Large parts in any encoding and charset are decoded window by window; unknown encodings hold no text."""
     charset = kind.decode().partition("charset=")[2] or "utf-8"
-    octets = ("filler\n" * limits.SEARCH_WHOLE + body).encode(charset)
+    octets = ("filler\n" * (limits.SEARCH_PART // 4) + body).encode(charset)
     if encoding == b"base64":
         octets = base64.encodebytes(octets)
     mailbox = SearchedMailbox()

@@ -10,11 +10,10 @@ import typer
 from mailwren.cli.access import open_store, open_users
 from mailwren.cli.data_folder import existing_data
 from mailwren.cli.options import ConfigOption, DataOption, read_config
-from mailwren.config.settings import Config, OverQuota
+from mailwren.config.settings import Config
 
 if TYPE_CHECKING:
     from mailwren.delivery.pipe import PipeOutcome
-    from mailwren.delivery.settings import DeliverySettings
 
 
 def deliver(
@@ -67,6 +66,7 @@ def deliver(
 
 async def _deliver(config: Config, recipients: list[str], sender: str | None, mailbox: str) -> "PipeOutcome":
     """Read standard input and deliver it."""
+    from mailwren.delivery.configured import delivery_settings
     from mailwren.delivery.delivery import Delivery
     from mailwren.delivery.pipe import deliver_stream
 
@@ -82,16 +82,3 @@ async def _deliver(config: Config, recipients: list[str], sender: str | None, ma
                 message_size=config.message_size_limit,
                 spool_folder=config.data,
             )
-
-
-def delivery_settings(config: Config) -> "DeliverySettings":
-    """What the configuration says of delivery."""
-    from mailwren.delivery.settings import DeliverySettings
-
-    return DeliverySettings(
-        accept_any_domain=config.delivery_accept_any_domain,
-        domains=frozenset(config.delivery_domains),
-        delimiters=config.delivery_delimiters,
-        detail_folders=config.delivery_detail_folders,
-        over_quota_permanent=config.delivery_over_quota is OverQuota.PERMANENT,
-    )

@@ -14,25 +14,17 @@ from mailwren.cli.options import ConfigOption, DataOption, JsonOption, UserOptio
 from mailwren.cli.output import clean, notice, print_json, print_table, size_text
 from mailwren.cli.progress import progress_bar
 from mailwren.config.settings import Config
+from mailwren.transfer.quoting import MboxDialect
 
 if TYPE_CHECKING:
     from mailwren.auth.users import User
     from mailwren.transfer.exporter import ExportOptions
     from mailwren.transfer.importer import ImportOptions
-    from mailwren.transfer.report import ExportReport, ImportReport, Problem
+    from mailwren.transfer.incoming import Problem
+    from mailwren.transfer.report import ExportReport, ImportReport
 
 _SHOWN = 20
 """How many problems are printed; --json has all of them."""
-
-
-class MboxDialectName(StrEnum):
-    """The dialects of mbox, by name (see ``transfer.mbox.MboxDialect``)."""
-
-    AUTO = "auto"
-    MBOXO = "mboxo"
-    MBOXRD = "mboxrd"
-    MBOXCL = "mboxcl"
-    MBOXCL2 = "mboxcl2"
 
 
 class ExportFormatName(StrEnum):
@@ -57,8 +49,8 @@ def import_mail(
         ),
     ] = "",
     mbox_dialect: Annotated[
-        MboxDialectName, typer.Option("--mbox-dialect", help="How mbox files mark where messages begin.")
-    ] = MboxDialectName.AUTO,
+        MboxDialect, typer.Option("--mbox-dialect", help="How mbox files mark where messages begin.")
+    ] = MboxDialect.AUTO,
     map_special_folders: Annotated[
         bool, typer.Option("--map-special-folders", help='"Sent Items" goes into the mailbox for sent mail, and so on.')
     ] = False,
@@ -73,12 +65,11 @@ def import_mail(
     Exit status 1 when something could not be taken; the report says what.
     """
     from mailwren.transfer.importer import ImportOptions
-    from mailwren.transfer.mbox import MboxDialect
 
     settings = read_config(context, data, config)
     options = ImportOptions(
         mailbox=mailbox,
-        mbox_dialect=MboxDialect(mbox_dialect.value),
+        mbox_dialect=mbox_dialect,
         map_special=map_special_folders,
         subscribe=not no_subscribe,
         max_message=settings.message_size_limit,
@@ -107,7 +98,10 @@ def export_mail(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Export mail, byte for byte, with its flags and dates. The folder appears when it is complete."""
+    """Export mail, byte for byte, with its flags and dates. The folder appears when it is complete.
+
+    Exit status 1 when a message could not be read; all others are exported.
+    """
     from mailwren.transfer.exporter import ExportFormat, ExportOptions
 
     settings = read_config(context, data, config)
@@ -116,11 +110,19 @@ def export_mail(
     if as_json:
         print_json(
             {"target": str(report.target), "messages": report.messages, "octets": report.octets}
-            | {"mailboxes": report.mailboxes}
+            | {"mailboxes": report.mailboxes, "problems": _problem_facts(report.problems)}
         )
-        return
+    else:
+        _print_export(report)
+    if report.problems:
+        raise typer.Exit(ExitStatus.REFUSED)
+
+
+def _print_export(report: "ExportReport") -> None:
+    """Counts on standard output, what could not be written on standard error."""
     print_table(("mailbox", "messages"), [(name, f"{n:,}") for name, n in report.mailboxes.items()], right=(1,))
     print(f"\n{report.messages:,} messages, {size_text(report.octets)}, in {report.target}")
+    _print_problems("Not written", report.problems)
 
 
 def _find_user(config: Config, name: str) -> "User":
@@ -201,7 +203,12 @@ def _import_facts(report: "ImportReport") -> dict[str, Any]:
             name: {"imported": counts.imported, "duplicates": counts.duplicates, "refused": counts.refused}
             for name, counts in report.mailboxes.items()
         },
-        "problems": [{"origin": problem.origin, "reason": problem.reason} for problem in report.problems],
-        "notes": [{"origin": problem.origin, "reason": problem.reason} for problem in report.notes],
+        "problems": _problem_facts(report.problems),
+        "notes": _problem_facts(report.notes),
         "unlisted": report.unlisted,
     }
+
+
+def _problem_facts(problems: "list[Problem]") -> list[dict[str, str]]:
+    """Problems for scripts."""
+    return [{"origin": problem.origin, "reason": problem.reason} for problem in problems]

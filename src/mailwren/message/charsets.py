@@ -61,7 +61,8 @@ _REFUSED: Final = frozenset(
 _PREFIXED: Final = re.compile(r"(?:cp|win|windows|ansi|ibm|dos|x-cp|x-windows)[-_ ]?(\d{3,5})")
 _NAME_LENGTH: Final = 40
 """Longer than any charset's name: such names are not even looked up."""
-_ASCII: Final = bytes(range(128))
+_ASCII: Final = bytes(range(128)) + b"\x1b$B0!\x1b(B +AOk- ~{VPND~}"
+"""ASCII text that charsets with escapes in ASCII read otherwise."""
 _MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _WIDE: Final = re.compile(r"utf-(16|32)")
 

@@ -1,7 +1,8 @@
 """Header blocks (RFC 5322 §2.2): cutting them into fields, unfolding values, selecting fields octet for octet.
 
 Lines end with CRLF or LF; a block without any LF is taken to be written with bare CR. A line that is no field and no
-continuation (a stray ``>From `` line, say) is passed over; only :func:`select_fields` keeps it.
+continuation (a stray ``>From `` line, say) is passed over, as is a byte order mark; only :func:`select_fields` keeps
+them.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Final
 
 from mailwren.base import limits
 
-_FIELD: Final = re.compile(rb"(?:\A|\n)([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
+_FIELD: Final = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|\n)([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
 _FIELD_END: Final = re.compile(rb"\n(?![ \t])")
 _SMALL: Final = 64 * 1024
 """Blocks up to this size are cut in one go; larger ones field by field, so that the limit of fields holds memory."""

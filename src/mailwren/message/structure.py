@@ -104,7 +104,7 @@ class _Parser:
                 break
             self._close(delimiter.place + 1, delimiter.content_end)
             position = delimiter.line_end
-            if delimiter.closes or position == self._end:
+            if delimiter.closes:
                 self._retire(self._open[delimiter.place])
             else:
                 position = self._start_entity(position, is_part=True)
@@ -124,10 +124,13 @@ class _Parser:
             newline = octets.find(b"\n", start, start + _DELIMITER_LENGTH)
             hit = self._recognise(octets[start : newline if newline >= 0 else start + _DELIMITER_LENGTH])
             if hit:
+                place, closes = hit
                 content_end = found - (found > 0 and octets[found - 1] == _CR)
                 if newline < 0:
                     newline = octets.find(b"\n", start)
-                return _Delimiter(*hit, content_end, found + 1, newline + 1 if newline >= 0 else self._end)
+                if newline < 0:  # a message cut off here has no further part
+                    return _Delimiter(place, True, content_end, found + 1, self._end)
+                return _Delimiter(place, closes, content_end, found + 1, newline + 1)
             self._lookalikes += 1
             if self._lookalikes > limits.DELIMITER_LOOKALIKES:
                 break
@@ -146,6 +149,7 @@ class _Parser:
         if line in places:
             return places[line], False
         boundary, hyphens, _ = line.rpartition(b"--")
+        boundary = boundary.rstrip()
         if hyphens and boundary in places:
             return places[boundary], True
         for pattern in (_BOUNDARY_WORD, _BOUNDARY_WORDS):
@@ -164,8 +168,8 @@ class _Parser:
             if part.type == "multipart":
                 self._open_boundary(entity)
             if part.type != "message" or part.subtype not in _ENCLOSED or part.encoding not in _IDENTITY:
-                return body_start
-            start, is_part = body_start, False
+                return part.body_start
+            start, is_part = part.body_start, False
 
     def _add(self, start: int, body_start: int) -> _Open:
         header = Header(self._octets[start : min(body_start, start + limits.HEADER_PARSED)])
@@ -173,6 +177,11 @@ class _Parser:
         content_type = _content_type(header, parent)
         if len(self._open) >= limits.MIME_DEPTH and content_type.type in {"multipart", "message"}:
             content_type = TEXT_PLAIN
+        if content_type.boundary:
+            delimiter = self._octets.find(b"\n--" + content_type.boundary, start, body_start)
+            if delimiter >= 0:  # the empty line was forgotten
+                body_start = delimiter + 1
+                header = Header(self._octets[start:body_start])
         part = _describe(header, content_type, start, body_start)
         if parent is not None:
             parent.children.append(part)

@@ -74,6 +74,6 @@ def _uu_line(line: bytes) -> bytes:
     except binascii.Error:
         length = (line[0] - 32) & 63
         try:  # some programs write the last line without counting its padding
-            return binascii.a2b_uu(line[: 1 + (length * 4 + 5) // 3])
+            return binascii.a2b_uu(line[: (length * 4 + 5) // 3])
         except binascii.Error:
             return b""

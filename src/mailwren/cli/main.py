@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mailwren import __version__
+from mailwren.cli.check import check
 from mailwren.cli.config_commands import configuration
 from mailwren.cli.deliver import deliver
 from mailwren.cli.group import CommandGroup, new_group
@@ -52,6 +53,7 @@ app.add_typer(users, name="user")
 app.command("import")(import_mail)
 app.command("export")(export_mail)
 app.command("deliver")(deliver)
+app.command("check")(check)
 app.add_typer(configuration, name="config")
 
 

@@ -17,6 +17,7 @@ from mailwren.imap.core.arguments import Authenticate, Login, NoArguments
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.server.table import Completion, Request
 from mailwren.store.defaults import ensure_default_mailboxes
+from mailwren.store.quota import keep_quota
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -98,6 +99,7 @@ async def _log_in(session: "Session", credentials: Credentials) -> Completion:
         raise Refused(str(error), b"AUTHORIZATIONFAILED" if refused else b"AUTHENTICATIONFAILED") from error
     context.throttle.succeeded(address, name, context.clock())
     await session.logged_in(user)
+    await keep_quota(session.account, *context.config.quota_for(user.quota_octets, user.quota_messages))
     await ensure_default_mailboxes(session.account, context.config.default_mailboxes)
     log.info("login", user=user.name, address=address, tls=session.connection.secure)
     capabilities = session.features.capability_text(session)

@@ -73,7 +73,11 @@ class Maildir:
     def run(self) -> list[str]:
         """Synchronize; the commands that were sent, such as ``UID STORE``. Fails on any error or further warning."""
         result = subprocess.run(
-            [str(MBSYNC), "-Dn", "-c", str(self.configuration), "-a"], capture_output=True, text=True, timeout=50
+            [str(MBSYNC), "-Dn", "-c", str(self.configuration), "-a"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=50,
         )
         assert (result.returncode, result.stderr) == (0, self.warning), result.stdout + result.stderr
         return re.findall(r">>> \d+ ((?:UID )?[A-Z]+)", result.stdout)
@@ -125,7 +129,7 @@ def maildir(tmp_path: Path, server: ServerProcess, encrypted: bool) -> Maildir:
     folder = tmp_path / "Mail"
     folder.mkdir()
     # Since isync 1.5 the word is TLSType; the older one is understood, with a warning.
-    version = subprocess.run([str(MBSYNC), "--version"], capture_output=True, text=True, timeout=20).stdout
+    version = subprocess.run([str(MBSYNC), "--version"], check=True, capture_output=True, text=True, timeout=20).stdout
     word = "SSLType" if version.startswith(("isync 1.3", "isync 1.4")) else "TLSType"
     security = f"{word} None\nAuthMechs LOGIN"
     if encrypted:

@@ -6,6 +6,7 @@ from mailwren.message.api import Part
 from mailwren.message.content_fields import ContentType, parse_disposition
 from mailwren.message.envelope import EMPTY_ENVELOPE, build_envelope
 from mailwren.message.header import Header, unfold
+from mailwren.message.parameters import first_decoded
 from mailwren.message.quoted import NIL, quoted
 from mailwren.message.structure import Structure
 
@@ -34,7 +35,7 @@ class _Writer:
         """Add one part with all its children; parts come in the order of the structure's lists."""
         header, content_type = next(self._details)
         if with_envelope:
-            self._both(b" %b " % build_envelope(header, dict(part.parameters).get("charset", "")))
+            self._both(b" %b " % build_envelope(header, first_decoded(part.parameters, "charset")))
         self._both(b"(")
         if part.is_multipart:
             self._write_multipart(part, header, content_type)

@@ -6,6 +6,7 @@ from mailwren.message.dates import parse_date
 from mailwren.message.encoded_words import decode_header
 from mailwren.message.envelope import build_envelope
 from mailwren.message.message_ids import message_id, references
+from mailwren.message.parameters import first_decoded
 from mailwren.message.preview import preview
 from mailwren.message.structure import Octets, parse_structure
 
@@ -18,7 +19,7 @@ def parse_message(octets: Octets) -> ParsedMessage:
     """
     structure = parse_structure(octets)
     root, header = structure.root, structure.headers[0]
-    hint = dict(root.parameters).get("charset", "")
+    hint = first_decoded(root.parameters, "charset")
     body, body_structure = build_body_structure(structure)
     sent = parse_date(header.unfolded(b"date"))
     return ParsedMessage(

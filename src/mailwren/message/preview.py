@@ -8,6 +8,7 @@ from mailwren.message.api import Part
 from mailwren.message.structure import Octets
 from mailwren.message.text import part_text
 
+_QUOTE: Final = re.compile(r"\n>[^\n]*")
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd]+"
 )
@@ -20,15 +21,17 @@ def preview(octets: Octets, root: Part) -> str:
     if part is None:
         return ""
     length = limits.PREVIEW_HTML if part.subtype == "html" else limits.PREVIEW_PLAIN
-    text = part_text(octets, part, length)
-    unquoted = "\n".join([line for line in text.splitlines() if not line.startswith(">")])
-    return _one_line(unquoted) or _one_line(text)
+    text = "\n" + part_text(octets, part, length)
+    if "\n>" in text:
+        return _one_line(_QUOTE.sub("", text)) or _one_line(text)
+    return _one_line(text)
 
 
 def _one_line(text: str) -> str:
-    if not text.isascii() or not text.isprintable():
-        text = _INVISIBLE.sub("", text)
-    return " ".join(text[: limits.PREVIEW * 8].split())[: limits.PREVIEW].rstrip()
+    line = " ".join(text.split(None, limits.PREVIEW)[: limits.PREVIEW])[: limits.PREVIEW * 16]
+    if not (line.isascii() and line.isprintable()):
+        line = " ".join(_INVISIBLE.sub("", line).split())
+    return line[: limits.PREVIEW].rstrip()
 
 
 def _readable(root: Part) -> Part | None:

@@ -15,7 +15,7 @@ class StreamDecoder:
         UnknownEncoding: there is no way to decode it.
     """
 
-    __slots__ = ("_ended", "_encoding", "_pending")
+    __slots__ = ("_encoding", "_ended", "_pending")
 
     def __init__(self, encoding: str) -> None:
         decode_transfer(b"", encoding)

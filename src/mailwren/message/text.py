@@ -4,23 +4,34 @@ from collections.abc import Iterator
 
 from mailwren.message import charsets
 from mailwren.message.api import Part
+from mailwren.message.content_fields import parse_content_type
 from mailwren.message.encoded_words import decode_header
 from mailwren.message.header import Header
 from mailwren.message.html_text import strip_html
+from mailwren.message.parameters import first_decoded
 from mailwren.message.structure import Octets
 from mailwren.message.transfer import UnknownEncoding, decode_transfer
 
 
 def header_text(block: bytes) -> str:
     """All fields of a header block, decoded, one ``name: value`` to a line, names in lower case."""
-    return "\n".join(
-        [f"{name.decode('ascii')}: {decode_header(value)}" for name, value in Header(block).fields],
-    )
+    header = Header(block)
+    hint = _charset(header, block)
+    return "\n".join([f"{name.decode('ascii')}: {decode_header(value, hint)}" for name, value in header.fields])
 
 
 def field_texts(block: bytes, name: bytes) -> list[str]:
     """The decoded values of all fields of that name, in any case."""
-    return [decode_header(value) for value in Header(block).all(name.lower())]
+    header = Header(block)
+    values = header.all(name.lower())
+    hint = _charset(header, block) if values else ""
+    return [decode_header(value, hint) for value in values]
+
+
+def _charset(header: Header, block: bytes) -> str:
+    """The charset of the text, in which 8-bit fields may be as well; looked for only where there are any."""
+    value = None if block.isascii() else header.get(b"content-type")
+    return first_decoded(parse_content_type(value).parameters, "charset") if value else ""
 
 
 def body_texts(octets: Octets, root: Part) -> Iterator[str]:
@@ -51,5 +62,5 @@ def part_text(octets: Octets, part: Part, length: int | None = None) -> str:
         data = decode_transfer(octets[part.body_start : stop], part.encoding)
     except UnknownEncoding:
         return ""
-    text = charsets.decode(data, dict(part.parameters).get("charset", ""))
+    text = charsets.decode(data, first_decoded(part.parameters, "charset"))
     return strip_html(text) if part.subtype == "html" else text

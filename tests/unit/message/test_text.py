@@ -42,6 +42,13 @@ def test_field_texts() -> None:
     assert field_texts(block, b"Cc") == []
 
 
+def test_8bit_fields_in_the_charset_of_the_text() -> None:
+    """Fields that are 8-bit and no UTF-8 are read like the text below them."""
+    block = b"Subject: %b\r\nContent-Type: text/plain; charset=koi8-r\r\n\r\n" % "привет".encode("koi8-r")
+    assert field_texts(block, b"subject") == ["привет"]
+    assert header_text(block).startswith("subject: привет\n")
+
+
 def test_the_beginning_of_a_text() -> None:
     """Only as many encoded octets as asked for are decoded."""
     assert part_text(MESSAGE, ROOT.children[0], 4) == "sch"

@@ -155,7 +155,7 @@ def _connection_hint(config: Config, listeners: Sequence[Listener]) -> str:
     chosen = serving.get(ListenProtocol.IMAPS) or serving.get(ListenProtocol.IMAP)
     if chosen is None:
         return ""
-    host = "localhost" if chosen.loopback else config.server_name
+    host = "localhost" if chosen.loopback else f"{config.server_name} (or this machine's address)"
     security = "SSL/TLS" if chosen.protocol is ListenProtocol.IMAPS else "STARTTLS"
     text = (
         f"In a mail program: IMAP server {host}, port {chosen.port}, security {security}, and a user with its password."

@@ -144,7 +144,7 @@ async def _import(config: Config, user: "User", paths: list[Path], options: "Imp
                     account,
                     paths,
                     options,
-                    lambda now: advance(now.octets, f"{now.messages:,} messages, {now.mailbox}"),
+                    lambda now: advance(now.octets, now.mailbox),
                 )
         finally:
             await store.release(account)

@@ -37,6 +37,7 @@ def limited() -> Owner:
 @given(INPUT, st.lists(st.integers(0, 400)))
 @example(b"a " + b"x" * 58 + b"\r\nb NOOP\r\n", [60, 61, 62])
 @example(b"a " + b"x" * 59 + b"\r\nb NOOP\r\n", [60, 61, 62])
+@example(b"t" * 70 + b" NOOP\r\n", [])
 @example(b"a X {3+}\r\n" + b"x" * 200, [1])
 def test_events_do_not_depend_on_the_cutting(data: bytes, cuts: list[int]) -> None:
     """Whole, cut anywhere, or octet by octet: the events are the same (framing.py's rule 1)."""

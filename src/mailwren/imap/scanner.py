@@ -293,8 +293,8 @@ class Scanner:
         return flags.parse_flag(self.match(_FLAG, "a flag")[0])
 
     def keyword(self) -> str:
-        """``flag-keyword``."""
-        return flags.parse_keyword(self.match(_FLAG, "a keyword")[0])
+        """``flag-keyword``; also as a string, which Dovecot takes too."""
+        return flags.parse_keyword(self.astring("a keyword"))
 
     def flag_list(self) -> tuple[str, ...]:
         """``flag-list = "(" [flag *(SP flag)] ")"``, each flag once."""

@@ -283,6 +283,27 @@ def test_long_chains_of_or_become_flat_trees(line: bytes) -> None:
     assert depth(key) <= 14
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"SEARCH " + b"NOT " * limits.NESTING + b"SEEN",
+        b"SEARCH " + b"(" * limits.NESTING + b"SEEN" + b")" * limits.NESTING,
+        b"FETCH 1 (" + b"UID " * (limits.FETCH_ITEMS - 1) + b"UID)",
+        b"FETCH 1 BODY[" + b"1." * (limits.SECTION_DEPTH - 1) + b"1]",
+        b'LIST "" (' + b"a " * (limits.LIST_PATTERNS - 1) + b"b)",
+        b"ID (" + b" ".join(b'"a" "b"' for _ in range(limits.IDENTIFICATION_FIELDS)) + b")",
+    ],
+)
+def test_limits_are_exact(line: bytes) -> None:
+    """What just reaches a limit is taken."""
+    assert parse(line)
+
+
+def test_as_many_keys_as_are_allowed() -> None:
+    """A search of just the limit is taken."""
+    assert len(search(b"SEEN " * (limits.SEARCH_KEYS - 1) + b"SEEN")) == limits.SEARCH_KEYS
+
+
 def test_two_alternatives_stay_as_they_are() -> None:
     """An OR always has two keys."""
     (key,) = search(b"OR 1 OR 2 3")
@@ -297,7 +318,7 @@ def test_two_alternatives_stay_as_they_are() -> None:
         b"(" * (limits.NESTING + 1) + b"SEEN" + b")" * (limits.NESTING + 1),
         b"(NOT " * 10_000,
         b"OR " * 100_000,
-        b"SEEN " * (limits.SEARCH_KEYS + 1) + b"SEEN",
+        b"SEEN " * limits.SEARCH_KEYS + b"SEEN",
     ],
 )
 def test_searches_too_deep_or_too_long(line: bytes) -> None:

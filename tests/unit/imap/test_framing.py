@@ -78,6 +78,10 @@ def test_binary_continuations_say_so() -> None:
 
 def test_large_literals_go_to_a_sink() -> None:
     """Octets above the memory limit go piecewise to a sink, small ones stay."""
+    small = b"x" * limits.LITERAL_IN_MEMORY
+    assert owner().feed(b"a APPEND x {%d+}\r\n" % len(small) + small + b"\r\n") == [
+        CommandFrame((b"a APPEND x ", Literal(len(small), small), b""))
+    ]
     size = limits.LITERAL_IN_MEMORY + 1
     known = owner()
     events = known.feed(b"a APPEND x {%d+}\r\n" % size, b"x" * 1000, b"x" * (size - 1000), b"\r\n")

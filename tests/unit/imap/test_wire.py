@@ -17,6 +17,7 @@ from mailwren.imap.sequence_set import STAR, SequenceSet
         ("é".encode(), False, b"{2}\r\n\xc3\xa9"),
         ("é".encode(), True, b'"\xc3\xa9"'),
         (b"\xff", True, b"{1}\r\n\xff"),
+        (b"x" * 1000, False, b'"' + b"x" * 1000 + b'"'),
         (b"x" * 1001, False, b"{1001}\r\n" + b"x" * 1001),
     ],
 )
@@ -85,7 +86,7 @@ def test_number_sets_and_flags() -> None:
     ("text", "utf8", "written"),
     [
         ("all well", False, b"all well"),
-        ("two\r\nlines\x00", False, b"two lines"),
+        ("two\r\nlines\x00\x7f", False, b"two lines"),
         ("[ALERT] not a code", False, b"(ALERT] not a code"),
         ("Entwürfe", False, b"Entw?rfe"),
         ("Entwürfe", True, "Entwürfe".encode()),

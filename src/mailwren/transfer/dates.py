@@ -107,11 +107,8 @@ def file_date(seconds: float) -> datetime | None:
 
 
 def asctime(moment: datetime) -> str:
-    """The date of a From_ line, in UTC: ``Thu Jan  1 00:00:00 1970`` (RFC 4155 §A)."""
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        moment = moment.replace(tzinfo=UTC)
+    """The date of a From_ line: ``Thu Jan  1 00:00:00 1970`` (RFC 4155 §A), with its zone where that is not UTC."""
     day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[moment.weekday()]
     month = list(_MONTHS)[moment.month - 1].decode("ascii").capitalize()
-    return f"{day} {month} {moment.day:2} {moment:%H:%M:%S} {moment.year:04}"
+    zone = f" {moment:%z}" if moment.utcoffset() else ""
+    return f"{day} {month} {moment.day:2} {moment:%H:%M:%S} {moment.year:04}{zone}"

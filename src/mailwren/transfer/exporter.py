@@ -166,7 +166,7 @@ class _Export:
         names = set().union(*(self._account.flag_set(FlagSetId(flags)).names for flags in state.flag_set_ids()))
         keywords = sorted(name for name in names if not name.startswith("\\"))
         self.report.mailboxes[mailbox.name] = 0
-        with await asyncio.to_thread(writer_for, self._form, path, keywords) as writer:
+        with await asyncio.to_thread(writer_for, self._form, path, state.mailbox, keywords) as writer:
             async for batch in self._batches(mailbox.name, rows):
                 await asyncio.to_thread(writer.write, batch)
                 self.report.mailboxes[mailbox.name] += len(batch)

@@ -14,6 +14,7 @@ from mailwren.transfer.files import read_file
 from mailwren.transfer.mailbox_names import Levels, decode_level
 
 KEYWORDS = "dovecot-keywords"
+UID_LIST = "dovecot-uidlist"
 SUBSCRIPTIONS = "subscriptions"
 LETTERS = {"S": "\\Seen", "R": "\\Answered", "F": "\\Flagged", "T": "\\Deleted", "D": "\\Draft", "P": "$Forwarded"}
 """Flags by their letter; ``T`` is trashed, which is what ``\\Deleted`` is."""
@@ -45,9 +46,9 @@ def flags_of_letters(letters: str, keywords: dict[str, str]) -> list[str]:
     return [flag for flag in known if flag is not None]
 
 
-def letters_of_flags(flags: Iterable[str], letters: dict[str, str]) -> str:
-    """The letters of flags, in the order that the specification asks for: ascending."""
-    return "".join(sorted(letters[flag.lower()] for flag in flags if flag.lower() in letters))
+def letters_of_flags(flags: Iterable[str], letters: dict[str, str], more: str = "") -> str:
+    """The letters of flags, and more letters, in the order that the specification asks for: ascending."""
+    return "".join(sorted([*(letters[flag.lower()] for flag in flags if flag.lower() in letters), *more]))
 
 
 def _control_file(path: Path) -> bytes:
@@ -84,7 +85,7 @@ def read_courier_keywords(folder: Path) -> dict[str, list[str]]:
 
 def read_order(folder: Path) -> dict[str, int]:
     """UIDs by the constant part of the file names, from ``dovecot-uidlist`` or ``courierimapuiddb``."""
-    octets = _control_file(folder / "dovecot-uidlist") or _control_file(folder / "courierimapuiddb")
+    octets = _control_file(folder / UID_LIST) or _control_file(folder / "courierimapuiddb")
     order: dict[str, int] = {}
     for line in octets.splitlines()[1:]:
         found = _UIDLIST_ROW.fullmatch(line)

@@ -1,35 +1,29 @@
-"""One message in an mbox file that Mailwren wrote: how it stands there, and how it is found again octet for octet.
+"""A message in an mbox file of ours that ordinary mbox could not give back octet for octet: marked by a header field.
 
-The file is mboxrd (RFC 4155 §A: lines end in LF, dates in UTC), so every program that reads mbox reads it. What that
-form cannot hold stands in a header field put before the message's own::
+Such a message has, before its own header::
 
-    From alice@example.org Thu Jan  1 00:00:00 1970
-    Status: RO                                              flags and keywords, as mutt and Dovecot have them
     X-Mailwren-Export: octets=1234; lines=crlf; date=1970-01-01T01:00:00+01:00
-    <1234 octets: the message, mboxrd quoted>
-    <blank line>
 
-``lines`` is ``crlf`` where every LF stands for a CRLF, and ``exact`` where the octets stand as they are, because the
-message has an LF without its CR. The count holds only if a From_ line or the file's end follows; where another
-program has changed the file, the message is read as any other mboxrd message, without the field.
+and then 1234 octets, in which From_ lines are quoted as mboxrd does. ``lines`` is ``crlf`` where every LF stands for a
+CRLF, and ``exact`` where the octets stand as they are, because the message has an LF without its CR. The count holds
+only if a From_ line or the file's end follows; where another program has changed the file, the message is read as any
+other mboxrd message, without the field. See :mod:`mailwren.transfer.mbox_writing` for when it is written.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailwren.transfer.dates import asctime
 from mailwren.transfer.from_lines import Octets
-from mailwren.transfer.line_endings import from_lf, has_only_crlf, to_lf
-from mailwren.transfer.quoting import MboxDialect, quote, unquote
-from mailwren.transfer.status_fields import take_state, write_state
+from mailwren.transfer.line_endings import from_lf
+from mailwren.transfer.quoting import MboxDialect, unquote
+from mailwren.transfer.status_fields import take_state
 
 _BLOCK = re.compile(
     rb"(?P<state>(?:(?:Status|X-Status|X-Keywords): [^\n]*\n){0,3})"
     rb"X-Mailwren-Export: octets=(?P<octets>\d{1,12}); lines=(?P<lines>crlf|exact); date=(?P<date>[^\r\n;]*)\n"
 )
 FIELD = re.compile(rb"(?m)^X-Mailwren-Export: [^\n]*\n")
-_SENDER = re.compile(rb"(?im)\AReturn-Path:[ \t]*<([!-;=?-~]+)>")
 
 
 @dataclass(slots=True)
@@ -41,24 +35,6 @@ class Record:
     octets: bytes
     flags: tuple[str, ...]
     date: datetime | None
-
-
-def write_record(octets: bytes, flags: frozenset[str], date: datetime) -> bytes:
-    """The message as it is put into the file, with its From_ line and the blank line behind it."""
-    plain = has_only_crlf(octets)
-    text = quote(to_lf(octets) if plain else octets)
-    sender = _SENDER.match(octets)
-    parts = (
-        b"From ",
-        sender[1] if sender is not None else b"MAILER-DAEMON",
-        b" " + asctime(date).encode("ascii") + b"\n",
-        write_state(flags, b"\n") if flags else b"",
-        b"X-Mailwren-Export: octets=%d; lines=%s; date=" % (len(text), b"crlf" if plain else b"exact"),
-        date.isoformat().encode("ascii") + b"\n",
-        text,
-        b"\n" if text.endswith(b"\n") else b"\n\n",
-    )
-    return b"".join(parts)
 
 
 def read_record(data: Octets, start: int) -> Record | None:
@@ -77,7 +53,7 @@ def read_record(data: Octets, start: int) -> Record | None:
     return Record(
         end,
         from_lf(octets) if block["lines"] == b"crlf" else octets,
-        take_state(block["state"]).flags,
+        take_state(block["state"], commas=False).flags,
         _date(block["date"]),
     )
 

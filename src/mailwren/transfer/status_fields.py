@@ -43,11 +43,16 @@ class State:
     """Not a message of the mailbox: expunged and not yet compacted away, or a program's own bookkeeping."""
 
 
-def take_state(header: bytes) -> State:
-    """Read the fields out of a header block (with or without the blank line at its end)."""
+def take_state(header: bytes, commas: bool = True) -> State:
+    """Read the fields out of a header block (with or without the blank line at its end).
+
+    Args:
+        header: the block.
+        commas: keywords are divided by blanks or commas, which some programs write; else by blanks alone.
+    """
     if _MAYBE.search(header) is None:
         return State(header, ())
-    found = _Found()
+    found = _Found(commas)
     kept = _FIELDS.sub(found.take, header)
     internal = found.base and _INTERNAL in header
     return State(kept, tuple(dict.fromkeys(found.flags)), found.expunged or internal)
@@ -56,7 +61,8 @@ def take_state(header: bytes) -> State:
 class _Found:
     """Collects while the fields are cut out."""
 
-    def __init__(self) -> None:
+    def __init__(self, commas: bool) -> None:
+        self._commas = commas
         self.flags: list[str] = []
         self.expunged = False
         self.base = False
@@ -66,7 +72,8 @@ class _Found:
         if field["status"]:
             self._letters(field["letters"].decode("ascii"))
         elif field["keywords"]:
-            self.flags += field["names"].decode("utf-8", "replace").split()
+            names = field["names"].replace(b",", b" ") if self._commas else field["names"]
+            self.flags += names.decode("utf-8", "replace").split()
         elif field["mozilla"]:
             self._mozilla(int(field["mozilla"], 16))
         elif field["mozilla2"]:

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
-from mailwren.transfer.maildir_names import KEYWORDS, LETTERED_KEYWORDS, LETTERS, letters_of_flags
+from mailwren.store.values import Mailbox
+from mailwren.transfer.maildir_names import KEYWORDS, LETTERED_KEYWORDS, LETTERS, UID_LIST, letters_of_flags
 from mailwren.transfer.manifest import INDEX, index_head, index_line
-from mailwren.transfer.mbox_record import write_record
+from mailwren.transfer.mbox_writing import write_record
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class MailboxWriter(Protocol):
 
 
 class MboxWriter:
-    """One mbox file, see :mod:`mailwren.transfer.mbox_record`."""
+    """One mbox file, see :mod:`mailwren.transfer.mbox_writing`."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,20 +105,23 @@ class EmlWriter(_FolderWriter):
 
 
 class MaildirWriter(_FolderWriter):
-    """A Maildir folder: flags in the file names, times are the internal dates, ``dovecot-keywords``."""
+    """A Maildir folder: flags in the file names, times are the internal dates; keywords and UIDs as for Dovecot."""
 
-    def __init__(self, folder: Path, keywords: Iterable[str]) -> None:
+    def __init__(self, folder: Path, keywords: Iterable[str], uid_validity: int, uid_next: int) -> None:
         """Write into ``folder``; the first of ``keywords`` that have no letter of their own get one."""
         super().__init__(folder)
         for part in ("cur", "new", "tmp"):
             (folder / part).mkdir()
         self._folder = folder
-        self._letters = {flag.lower(): letter for letter, flag in LETTERS.items()}
+        # P stands for $Forwarded, but Dovecot only knows the keyword: it gets both.
+        self._letters = {flag.lower(): letter for letter, flag in LETTERS.items() if flag.startswith("\\")}
         named = [keyword for keyword in keywords if keyword.lower() not in self._letters][:LETTERED_KEYWORDS]
         self._letters |= {keyword.lower(): chr(ord("a") + number) for number, keyword in enumerate(named)}
         if named:
             lines = "".join(f"{number} {keyword}\n" for number, keyword in enumerate(named))
             (folder / KEYWORDS).write_text(lines, encoding="utf-8")
+        self._uids: IO[str] = (folder / UID_LIST).open("x", encoding="utf-8", newline="\n")
+        self._uids.write(f"3 V{uid_validity} N{uid_next}\n")
 
     def write(self, messages: Iterable[Outgoing]) -> None:
         """Add messages. Raises OSError: cannot be written."""
@@ -126,16 +130,25 @@ class MaildirWriter(_FolderWriter):
             virtual = size + message.octets.count(b"\n") - message.octets.count(b"\r\n")
             seconds = max(int(message.internal_date.timestamp()), 0)
             base = f"{seconds}.U{message.uid}.mailwren,S={size},W={virtual}"
-            name = f"{base}:2,{letters_of_flags(message.flags, self._letters)}"
+            passed = "P" if "$forwarded" in map(str.lower, message.flags) else ""
+            name = f"{base}:2,{letters_of_flags(message.flags, self._letters, passed)}"
             self._write_file(self._folder / "cur" / name, base, message)
+            self._uids.write(f"{message.uid} :{base}\n")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._uids.close()
+        super().__exit__(kind, error, trace)
 
 
-def writer_for(form: str, path: Path, keywords: Iterable[str]) -> MailboxWriter:
+def writer_for(form: str, path: Path, mailbox: Mailbox, keywords: Iterable[str]) -> MailboxWriter:
     """The writer of one mailbox.
 
     Args:
         form: ``mbox``, ``maildir`` or ``eml``.
         path: its file or folder, which must not be there yet.
+        mailbox: as it is when its messages are listed.
         keywords: those in use in the mailbox.
 
     Raises:
@@ -143,7 +156,7 @@ def writer_for(form: str, path: Path, keywords: Iterable[str]) -> MailboxWriter:
     """
     makers: Mapping[str, Callable[[], MailboxWriter]] = {
         "mbox": lambda: MboxWriter(path),
-        "maildir": lambda: MaildirWriter(path, keywords),
+        "maildir": lambda: MaildirWriter(path, keywords, mailbox.uid_validity, mailbox.uid_next),
         "eml": lambda: EmlWriter(path),
     }
     return makers[form]()

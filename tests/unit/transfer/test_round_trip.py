@@ -23,7 +23,7 @@ from mailwren.transfer.importer import import_paths
 from mailwren.transfer.incoming import Incoming, Reading, with_identity
 from mailwren.transfer.maildir import MaildirReader
 from mailwren.transfer.mbox import MboxReader
-from mailwren.transfer.mbox_record import write_record
+from mailwren.transfer.mbox_writing import write_record
 from mailwren.transfer.writers import EmlWriter, MaildirWriter, Outgoing
 
 from .conftest import contents
@@ -72,7 +72,7 @@ def test_maildir_gives_back_every_message(messages: list[tuple[bytes, frozenset[
     """Any octets come back out of a Maildir folder, with flags and dates, in their order."""
     keywords = sorted({flag for _, flags, _ in messages for flag in flags if not flag.startswith("\\")})
     with tempfile.TemporaryDirectory() as folder:
-        with MaildirWriter(Path(folder) / "x", keywords) as writer:
+        with MaildirWriter(Path(folder) / "x", keywords, 1, 99) as writer:
             writer.write(Outgoing(number + 1, *message) for number, message in enumerate(messages))
         found = list(MaildirReader(Path(folder) / "x", "INBOX", Reading()).messages())
     assert [
@@ -93,20 +93,33 @@ def test_another_program_reads_the_exported_mbox(bodies: list[bytes]) -> None:
         with contextlib.closing(mailbox.mbox(Path(folder) / "x", create=False)) as box:
             found = [(box.get_bytes(key), box[key].get_flags()) for key in box.keys()]  # noqa: SIM118 - no dict
     assert [
-        (octets.partition(b"lines=crlf; date=2020-01-01T00:00:00+00:00\n")[2], flags) for octets, flags in found
+        (re.sub(rb"\AStatus: RO\n(?:X-Mailwren-Export: .*\n)?", b"", octets), flags) for octets, flags in found
     ] == [(re.sub(rb"(?m)^(>*From )", rb">\1", message.replace(b"\r\n", b"\n")), "RO") for message in messages]
+
+
+def test_ordinary_messages_are_written_without_a_mark() -> None:
+    """What any reader of mbox gives back whole carries nothing but its flags; what it does not is marked."""
+    date = datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    from_line = b"From a@b Wed Jan  1 00:00:00 2020 +0100\n"
+    message = b"Return-Path: <a@b>\r\n\r\nFrom me\r\n\r\n> From you\r\n\r\n"
+    lines = b"Return-Path: <a@b>\n\n>From me\n\n> From you\n\n\n"
+    assert write_record(message, frozenset(), date) == from_line + lines
+    assert write_record(message, frozenset({"Junk"}), date) == from_line + b"Status: O\nX-Keywords: Junk\n" + lines
+    quoted = b">cited\r\nFrom a\r\n>cited\r\n"
+    for odd in (b"a: b\n", b"a: b", b"", b"Status: RO\r\n\r\n", b"Content-Length: 0\r\n\r\n", quoted):
+        assert b"X-Mailwren-Export: octets=" in write_record(odd, frozenset(), date)
 
 
 def test_a_changed_export_is_read_as_ordinary_mbox() -> None:
     """Where another program has changed the octets, the count no longer holds; the field goes all the same."""
     date = datetime(2020, 1, 1, tzinfo=UTC)
-    written = write_record(b"Subject: x\r\n\r\nFrom a\r\n", frozenset({"\\Seen"}), date) * 2
+    written = write_record(b"Subject: x\r\nX-UID: 1\r\n\r\nFrom a\r\n", frozenset({"\\Seen"}), date) * 2
     changed = written.replace(b"Subject: x", b"X-New: y\nSubject: x", 1)
     first, second = MboxReader(changed, "x", "INBOX", Reading()).messages()
     assert isinstance(first, Incoming)
     assert isinstance(second, Incoming)
     assert (first.source, first.flags) == (b"X-New: y\r\nSubject: x\r\n\r\nFrom a\r\n", ("\\Seen",))
-    assert second.source == b"Subject: x\r\n\r\nFrom a\r\n"
+    assert second.source == b"Subject: x\r\nX-UID: 1\r\n\r\nFrom a\r\n"
 
 
 async def _fill(account: Account, boxes: dict[str, list[tuple[bytes, tuple[str, ...], datetime]]]) -> None:

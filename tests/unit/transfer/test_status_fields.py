@@ -15,6 +15,7 @@ from mailwren.transfer.status_fields import take_state, write_state
         (b"Status: RO\nX-Status: AFTD\n", {"\\Seen", "\\Answered", "\\Flagged", "\\Draft", "\\Deleted"}),
         (b"X-Keywords: Junk $Forwarded               \n", {"Junk", "$Forwarded"}),
         (b"X-Keywords: one\n  two\n\tthree\n", {"one", "two", "three"}),
+        (b"X-Keywords: $Forwarded,$NotJunk\n", {"$Forwarded", "$NotJunk"}),
         (b"X-UID: 17\nX-IMAPbase: 1234 17 Junk\n", set()),
         (b"X-Mozilla-Status: 0001\nX-Mozilla-Status2: 00000000\n", {"\\Seen"}),
         (b"X-Mozilla-Status: 1007\n", {"\\Seen", "\\Answered", "\\Flagged", "$Forwarded"}),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailwren import __version__
 from mailwren.config.errors import ConfigErrors
 from mailwren.config.load import Override, load
 from mailwren.config.settings import SETTINGS, Config, Durability, ListenProtocol, OverQuota
@@ -160,7 +161,7 @@ def test_an_overridden_value_is_still_checked() -> None:
     ("text", "expected"),
     [
         ("workers = 1\n", "test.toml: version: is missing; write version = 1"),
-        ("version = 2\nwrong = 1\n", "test.toml:1: version: 2 is not known; Mailwren 0.1.0 reads version 1"),
+        ("version = 2\nwrong = 1\n", f"test.toml:1: version: 2 is not known; Mailwren {__version__} reads version 1"),
         ("version = 'x'\n", "test.toml:1: version: 'x' is not known; it must be the number 1"),
         ("version = true\n", "test.toml:1: version: True is not known; it must be the number 1"),
         ("version = 1\nworkers = \n", "test.toml:2: is not valid TOML in column 11"),

@@ -155,6 +155,10 @@ SEARCH_WINDOW: Final = 256 * 1024
 """Octets and characters of a larger text part that are searched before others have their turn."""
 SEARCH_HEADERS: Final = 128 * 1024
 """Octets of headers that are read and searched before others have their turn."""
+FIELDS_CACHED: Final = 64 * 1024 * 1024
+"""Octets of header fields kept in memory for the next search of them: some 250,000 messages' subjects."""
+FIELD_KEPT: Final = 1000
+"""Characters of one message's values of a field that are kept; longer ones are few, and are read again."""
 SEARCH_KEPT: Final = 16 * 1024 * 1024
 """Octets of headers and texts that one search keeps for its next key."""
 

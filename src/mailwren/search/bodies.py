@@ -7,7 +7,7 @@ there, HTML that is hidden or a tag that is cut at a window's end can show as te
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final
 from unicodedata import combining
 
 from mailwren.base import limits
@@ -21,24 +21,29 @@ from mailwren.search.needle import ACCENTS
 from mailwren.store.api import Account
 
 
-class Texts(NamedTuple):
-    """What there is to search in one message."""
+class WholeMessage:
+    """A message in memory, whose texts are decoded when they are first asked for."""
 
-    blocks: list[bytes]
-    """Its header, then the MIME headers of its parts."""
-    texts: list[str]
-    """What :func:`mailwren.message.text.body_texts` makes of its body."""
+    __slots__ = ("_octets", "_root", "_texts", "size")
 
-    @property
-    def size(self) -> int:
-        """About how many octets of memory this takes."""
-        return sum(map(len, self.blocks)) + sum(map(len, self.texts))
+    def __init__(self, octets: bytes, root: Part) -> None:
+        self._octets: Final = octets
+        self._root: Final = root
+        self._texts: list[str] | None = None
+        self.size: Final = 2 * len(octets)
+        """About how many octets of memory this takes, its texts included."""
 
+    def blocks(self) -> Iterator[bytes]:
+        """Its header, then the MIME headers of its parts."""
+        yield self._octets[: self._root.body_start]
+        for part in _with_mime_header(self._root):
+            yield self._octets[part.header_start : part.body_start]
 
-def whole_texts(octets: bytes, root: Part) -> Texts:
-    """What there is to search in a message that is in memory."""
-    blocks = [octets[part.header_start : part.body_start] for part in _with_mime_header(root)]
-    return Texts([octets[: root.body_start], *blocks], list(body_texts(octets, root)))
+    def texts(self) -> list[str]:
+        """What :func:`mailwren.message.text.body_texts` makes of its body."""
+        if self._texts is None:
+            self._texts = list(body_texts(self._octets, self._root))
+        return self._texts
 
 
 async def large_blocks(account: Account, content: ContentId, root: Part) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ which others have their turn and which bound what is held in memory.
 
 from array import array
 from collections.abc import Callable
+from functools import partial
 from itertools import compress
 from time import monotonic
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId
 from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts
+from mailwren.search.fields import FieldCache
 from mailwren.search.pace import Pace
 from mailwren.search.plan import (
     AndStep,
@@ -73,6 +75,7 @@ class SearchEngine:
         self._clock = clock
         self._slice = slice_seconds
         self._facts = FactCache()
+        self._fields = FieldCache()
 
     async def search(
         self, account: Account, state: MailboxState, query: Query, view_uids: "array[int]", length: int
@@ -96,7 +99,9 @@ class SearchEngine:
         pace = Pace(self._clock, self._slice)
         costs = [leaf.cost for leaf in leaves(step)]
         columns = self._facts.columns(state) if Cost.FACTS in costs else FactColumns(snapshot.uids)
-        reader = Reader(account, snapshot.contents, pace, keep=sum(cost >= Cost.HEADER for cost in costs) > 1)
+        fields = partial(self._fields.values, state)
+        keep = sum(cost >= Cost.HEADER for cost in costs) > 1
+        reader = Reader(account, snapshot.contents, fields, pace, keep=keep)
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
         size = _BLOCK[step.cost]

@@ -51,7 +51,7 @@ class Needle:
     def is_in(self, text: str) -> bool:
         """Whether the text holds the needle."""
         if text.isascii():
-            return self.folded in text.lower()
+            return self.is_ascii and self.folded in text.lower()
         octets = text.encode("utf-8", "surrogatepass")
         if self.is_ascii and self.octets in octets.lower():
             return True

@@ -1,12 +1,14 @@
 """The tests that look into messages: headers in batches, bodies one by one, others having their turn in between."""
 
 from array import array
+from collections.abc import Callable
 from typing import Final
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
 from mailwren.message.api import Part
-from mailwren.search.bodies import Texts, large_blocks, large_texts, whole_texts
+from mailwren.search.bodies import WholeMessage, large_blocks, large_texts
+from mailwren.search.fields import SEPARATOR, FieldValues
 from mailwren.search.headers import BlockTest, FieldTest
 from mailwren.search.needle import Needle
 from mailwren.search.pace import Pace
@@ -27,18 +29,28 @@ class Reader:
     Args:
         account: whose messages they are.
         contents: the content of each row.
+        fields: what is known of a header field, by its name.
         pace: lets others run.
         keep: whether what was read is wanted again before :meth:`forget`, because several tests look at it.
     """
 
-    def __init__(self, account: Account, contents: "array[int]", pace: Pace, *, keep: bool) -> None:
+    def __init__(
+        self,
+        account: Account,
+        contents: "array[int]",
+        fields: Callable[[str], FieldValues],
+        pace: Pace,
+        *,
+        keep: bool,
+    ) -> None:
         self._account = account
         self._contents = contents
+        self._fields = fields
         self._pace = pace
         self._keep = limits.SEARCH_KEPT if keep else 0
         self._room = self._keep
         self._headers: dict[int, bytes] = {}
-        self._messages: dict[int, Texts] = {}
+        self._messages: dict[int, WholeMessage] = {}
         self._at_once = _HEADERS_AT_FIRST
         self._tests: dict[TextTest, FieldTest | _BodyTest] = {}
 
@@ -54,7 +66,8 @@ class Reader:
         if prepared is None:
             prepared = self._tests[test] = _prepared(test)
         if isinstance(prepared, FieldTest):
-            return await self._matching_header(prepared, rows)
+            assert isinstance(test, HeaderContains)
+            return await self._matching_header(test.field, prepared, rows)
         result: list[int] = []
         for row in rows:
             if await self._body_matches(prepared, row):
@@ -63,13 +76,30 @@ class Reader:
         return result
 
     # --- headers --------------------------------------------------------------------------------------------
-    async def _matching_header(self, test: FieldTest, rows: Rows) -> list[int]:
+    async def _matching_header(self, field: str, test: FieldTest, rows: Rows) -> list[int]:
+        needle = test.needle.folded
+        if not needle or SEPARATOR in needle:
+            return await self._scan_headers(test, rows, None)
+        values = self._fields(field)
+        contents, known = self._contents, values.known
+        texts = [known.get(contents[row]) for row in rows]
+        result = [row for row, text in zip(rows, texts, strict=True) if text is not None and needle in text]
+        unknown = [row for row, text in zip(rows, texts, strict=True) if text is None]
+        if unknown:
+            result += await self._scan_headers(test, unknown, values)
+            result.sort()
+        return result
+
+    async def _scan_headers(self, test: FieldTest, rows: Rows, values: FieldValues | None) -> list[int]:
         result: list[int] = []
         start = 0
         while start < len(rows):
             part = rows[start : start + self._at_once]
             start += len(part)
             headers = await self._read_headers(part)
+            if values is not None:
+                for row, header in zip(part, headers, strict=True):
+                    values.keep(self._contents[row], test.folded(header))
             result.extend([row for row, header in zip(part, headers, strict=True) if test(header)])
             await self._pace.rest()
         return result
@@ -88,21 +118,21 @@ class Reader:
 
     # --- bodies ---------------------------------------------------------------------------------------------
     async def _body_matches(self, test: "_BodyTest", row: int) -> bool:
-        texts = self._messages.get(row)
-        if texts is not None:
-            return test.matches(texts)
+        message = self._messages.get(row)
+        if message is not None:
+            return test.matches(message)
         content = ContentId(self._contents[row])
         try:
             root = await self._account.structure(content)
             if root.body_end > limits.SEARCH_WHOLE:
                 return await self._large_matches(test, content, root)
-            texts = whole_texts(await self._account.read(content), root)
+            message = WholeMessage(await self._account.read(content), root)
         except MessageDamaged:
             return False
-        if self._room and self._room >= (size := texts.size):
-            self._room -= size
-            self._messages[row] = texts
-        return test.matches(texts)
+        if self._room >= message.size:
+            self._room -= message.size
+            self._messages[row] = message
+        return test.matches(message)
 
     async def _large_matches(self, test: "_BodyTest", content: ContentId, root: Part) -> bool:
         if test.block is not None:
@@ -126,11 +156,11 @@ class _BodyTest:
         self.needle: Final = needle
         self.block: Final = BlockTest(needle) if headers else None
 
-    def matches(self, texts: Texts) -> bool:
-        """Whether a message's texts match."""
-        if self.block is not None and any(map(self.block, texts.blocks)):
+    def matches(self, message: WholeMessage) -> bool:
+        """Whether a message matches."""
+        if self.block is not None and any(map(self.block, message.blocks())):
             return True
-        return any(map(self.needle.is_in, texts.texts))
+        return any(map(self.needle.is_in, message.texts()))
 
 
 def _prepared(test: TextTest) -> FieldTest | _BodyTest:

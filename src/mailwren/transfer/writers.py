@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
-from mailwren.store.values import Mailbox
+from mailwren.store.values import INBOX, Mailbox
 from mailwren.transfer.maildir_names import KEYWORDS, LETTERED_KEYWORDS, LETTERS, UID_LIST, letters_of_flags
 from mailwren.transfer.manifest import INDEX, index_head, index_line
 from mailwren.transfer.mbox_writing import write_record
@@ -156,7 +156,15 @@ def writer_for(form: str, path: Path, mailbox: Mailbox, keywords: Iterable[str])
     """
     makers: Mapping[str, Callable[[], MailboxWriter]] = {
         "mbox": lambda: MboxWriter(path),
-        "maildir": lambda: MaildirWriter(path, keywords, mailbox.uid_validity, mailbox.uid_next),
+        "maildir": lambda: _maildir_writer(path, mailbox, keywords),
         "eml": lambda: EmlWriter(path),
     }
     return makers[form]()
+
+
+def _maildir_writer(path: Path, mailbox: Mailbox, keywords: Iterable[str]) -> MaildirWriter:
+    writer = MaildirWriter(path, keywords, mailbox.uid_validity, mailbox.uid_next)
+    if mailbox.name != INBOX:
+        # Maildir++: so that programs know it for a part of the folder above.
+        (path / "maildirfolder").touch()
+    return writer

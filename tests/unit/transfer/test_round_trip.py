@@ -214,6 +214,9 @@ def test_the_forms_are_what_others_expect(tmp_path: Path, account: Account) -> N
     assert maildir.stat().st_mtime == 1262304000
     assert (tmp_path / "maildir/.Sent.2019/dovecot-keywords").read_text() == "0 Work\n"
     assert (tmp_path / "maildir/subscriptions").read_text() == "Sent.2019\n"
+    assert (tmp_path / "maildir/.Sent.2019/dovecot-uidlist").read_text().endswith(f"\n1 :{maildir.name[:-6]}\n")
+    assert (tmp_path / "maildir/.Sent.2019/maildirfolder").is_file()
+    assert not (tmp_path / "maildir/maildirfolder").exists()
     assert (tmp_path / "maildir/new").is_dir()
     eml = tmp_path / "eml/Sent/2019/000001.eml"
     assert (eml.read_bytes(), eml.stat().st_mtime) == (message[0], 1262304000)

@@ -111,7 +111,7 @@ class Contents:
             )[0]
             if place == PLACE_FILE:
                 return await self._read_file(blob, start, size if length is None else length)
-            octets = _decompressed(data, size) if place == PLACE_COMPRESSED else data
+            octets = decompressed(data, size) if place == PLACE_COMPRESSED else data
             self._cache.put(key, octets)
         return octets[start:] if length is None else octets[start : start + length]
 
@@ -127,7 +127,8 @@ class Contents:
             raise as_store_error(error) from error
 
 
-def _decompressed(data: bytes, size: int) -> bytes:
+def decompressed(data: bytes, size: int) -> bytes:
+    """Octets out of their one zstd frame. Raises MessageDamaged."""
     try:
         return _decompressor.decompress(data, max_output_size=size)
     except zstandard.ZstdError as error:

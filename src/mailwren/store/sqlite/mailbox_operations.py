@@ -57,7 +57,7 @@ def _find(tx: Transaction, name: str) -> MailboxRow | None:
 def _create(tx: Transaction, name: str, special_use: tuple[str, ...] = ()) -> MailboxRow:
     if fetch_value(tx.connection, "SELECT count(*) FROM mailbox") >= limits.MAILBOXES_PER_ACCOUNT:
         raise LimitReached("the account has too many mailboxes")
-    box = tx.mailbox(insert_mailbox(tx.connection, name, _next_validity(tx), tx.next_modseq(), special_use))
+    box = tx.mailbox(insert_mailbox(tx.connection, name, next_validity(tx), tx.next_modseq(), special_use))
     tx.touched(box)
     tx.list_changed = True
     return box
@@ -69,7 +69,8 @@ def _create_above(tx: Transaction, name: str) -> None:
             _create(tx, each)
 
 
-def _next_validity(tx: Transaction) -> UidValidity:
+def next_validity(tx: Transaction) -> UidValidity:
+    """Give out a UIDVALIDITY larger than every one before. Raises LimitReached."""
     validity = max(tx.now, tx.meta.uid_validity + 1)
     if validity > UID_MAX:
         validity = tx.meta.uid_validity + 1
@@ -167,7 +168,7 @@ def _rename(tx: Transaction, box: MailboxRow, name: str) -> None:
     largest = tx.meta.former_floor if known is None else known
     # An equal value that is remembered by name is the mailbox's own: it comes back to a name it had.
     if box.uid_validity < largest or (box.uid_validity == largest and known is None):
-        box.uid_validity = _next_validity(tx)
+        box.uid_validity = next_validity(tx)
     box.name = name
     box.save_name(tx.connection)
     tx.list_changed = True

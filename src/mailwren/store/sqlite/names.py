@@ -5,15 +5,22 @@ from collections.abc import Iterator
 from typing import Final
 
 from mailwren.base import limits
-from mailwren.store.errors import InvalidName
+from mailwren.store.errors import InvalidName, NoSuchMailbox
 from mailwren.store.values import INBOX, SEPARATOR
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What a mailbox name must not hold (RFC 9051 §5.1, RFC 5198 §2)."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def canonical(name: str) -> str:
-    """The name as it is stored: INBOX is the same in any case, also above others (RFC 9051 §5.1)."""
+    """The name as it is stored: INBOX is the same in any case, also above others (RFC 9051 §5.1).
+
+    Raises:
+        NoSuchMailbox: the text has half surrogates, so that no mailbox can have it.
+    """
+    if not name.isascii() and _SURROGATE.search(name):
+        raise NoSuchMailbox("the mailbox does not exist")
     head, separator, rest = name.partition(SEPARATOR)
     return INBOX + separator + rest if head.upper() == INBOX else name
 

@@ -1,12 +1,11 @@
 """A server in this process without sockets: real sessions over an in-memory store and a transport made of bytes."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
-
-from mailwren.store.sqlite.store import SqliteMailStore
 
 from mailwren.auth.errors import AuthenticationFailed
 from mailwren.auth.passwords import PasswordChecker
@@ -17,6 +16,7 @@ from mailwren.server.context import ServerContext
 from mailwren.server.features import Features
 from mailwren.server.protocol import ImapProtocol
 from mailwren.server.worker import make_protocol
+from mailwren.store.sqlite.store import SqliteMailStore
 
 PASSWORD = "secret"
 _PATIENCE = 20.0
@@ -196,7 +196,7 @@ def end_of_response(data: bytes, tag: bytes) -> int | None:
 @asynccontextmanager
 async def server_context(folder: Path | None = None, **settings: Any) -> AsyncIterator[ServerContext]:
     """A context whose sessions can be made with :class:`Client`; closes them all at the end."""
-    config = Config(data=folder or Path("/nonexistent"), server_name="test.example", **settings)
+    config = Config(data=folder or Path(tempfile.gettempdir()), server_name="test.example", **settings)
     store = SqliteMailStore(folder)
     tls = settings.pop("tls", None)
     context = ServerContext(

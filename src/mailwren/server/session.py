@@ -161,13 +161,21 @@ class Session:
         while True:
             if self.context.stopping:
                 raise Bye("Server is shutting down", b"UNAVAILABLE")
-            event, self._peeked = self._peeked or self.connection.framer.next_event(), None
+            event, self._peeked = self._peeked or self._frame(), None
             if event is not None:
                 self._last_activity = self.context.clock()
                 return event
             if self.connection.eof:
                 raise ConnectionClosed
             await self.connection.wait()
+
+    def _frame(self) -> Event | None:
+        """What the framer has. Raises Bye when there is no room to keep what the client sends."""
+        try:
+            return self.connection.framer.next_event()
+        except OSError as error:
+            log.error("no room for a message", reason=str(error))  # noqa: TRY400 - the disk's fault, not a program's
+            raise Bye("No room to take in your message now, try again later", b"UNAVAILABLE") from error
 
     async def read_line(self) -> bytes:
         """One line outside of the command grammar: a SASL response. Raises ConnectionClosed, BadCommand."""

@@ -91,9 +91,13 @@ def _bind(listener: Listener, workers: int) -> Bound | None:
         if listener.path is not None:
             unix = UnixSocket.bind(listener.path, listener.mode)
             return Bound(listener, (unix.socket,), unix)
-        first = _bind_tcp(listener.host, listener.port)
-        port = first.getsockname()[1]
-        sockets = (first, *(_bind_tcp(listener.host, port) for _ in range(workers - 1)))
+        # Alone first: a port that is to be shared is not refused where another server shares its own already.
+        alone = _bind_tcp(listener.host, listener.port, shared=False)
+        port = alone.getsockname()[1]
+        if workers == 1:
+            return Bound(replace(listener, port=port), (alone,))
+        alone.close()
+        sockets = tuple(_bind_tcp(listener.host, port, shared=True) for _ in range(workers))
         return Bound(replace(listener, port=port), sockets)
     except OSError as error:
         if listener.optional and error.errno in _OWN_FAMILY_MISSING:
@@ -102,7 +106,7 @@ def _bind(listener: Listener, workers: int) -> Bound | None:
         raise ListenError(f"Cannot listen on {listener.address}: {error.strerror or error}") from error
 
 
-def _bind_tcp(host: str, port: int) -> socket.socket:
+def _bind_tcp(host: str, port: int, *, shared: bool) -> socket.socket:
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -112,7 +116,8 @@ def _bind_tcp(host: str, port: int) -> socket.socket:
     one = socket.socket(family, kind, protocol)
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if shared:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(address)

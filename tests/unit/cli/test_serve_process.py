@@ -115,3 +115,14 @@ def test_a_second_server_on_the_same_socket_is_refused(tmp_path: Path) -> None:
         assert "Traceback" not in result.stderr
         served.log_in(served.credential("user"), served.credential("password")).logout()
         assert socket.exists()
+
+
+def test_a_second_server_on_the_same_port_is_refused(tmp_path: Path) -> None:
+    """A port that another server listens on is refused, also by a server that would share its port among workers."""
+    with _serving(tmp_path / "data") as served:
+        for workers in ("1", "2"):
+            address = f"127.0.0.1:{served.port}"
+            command = (*MAILWREN, "serve", "--data", str(tmp_path / "other"), "--imap", address, "--workers", workers)
+            result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=_environment())
+            assert result.returncode == 1, result.stderr
+            assert "Cannot listen on" in result.stderr

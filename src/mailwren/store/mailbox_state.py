@@ -22,6 +22,7 @@ MessageRow = tuple[int, int, int, int]
 """UID, content, flag set, mod-sequence."""
 
 _UPDATES_REMEMBERED: Final = 256
+_FLAG_SETS_REMEMBERED: Final = 1024
 
 
 class MailboxState:
@@ -39,6 +40,7 @@ class MailboxState:
 
     __slots__ = (
         "__weakref__",
+        "_flag_sets",
         "_updates",
         "_updates_from",
         "contents",
@@ -51,6 +53,7 @@ class MailboxState:
     )
 
     def __init__(self, mailbox: Mailbox) -> None:
+        self._flag_sets: set[int] | None = None
         self._updates: deque[tuple[ModSeq, RangeSet]] = deque()
         self._updates_from: ModSeq | None = None
         self.mailbox = mailbox
@@ -71,6 +74,7 @@ class MailboxState:
             self.contents.append(content)
             self.flags.append(flags)
             self.modseqs.append(modseq)
+            self._note_flag_set(flags)
 
     def update(self, changed: Sequence[MessageRow], expunged: RangeSet, mailbox: Mailbox, modseq: ModSeq) -> None:
         """Take in what ``changes_since`` told: rows new or changed (ascending by UID), and UIDs gone."""
@@ -84,6 +88,7 @@ class MailboxState:
             if index is not None:
                 self.flags[index] = flags
                 self.modseqs[index] = row_modseq
+                self._note_flag_set(flags)
         self.extend(changed[split:])
         self.mailbox = mailbox
         self.modseq = modseq
@@ -91,6 +96,7 @@ class MailboxState:
     def set_flags(self, uids: RangeSet, flags: FlagSetId, modseq: ModSeq) -> None:
         """Messages have these flags since ``modseq``: as :meth:`update`, for any number of messages at little cost."""
         self._remember(uids, modseq)
+        self._note_flag_set(flags)
         for start, stop in self.spans(uids):
             length = stop - start
             self.flags[start:stop] = array("I", (flags,)) * length
@@ -100,6 +106,7 @@ class MailboxState:
     def replace(self, columns: "tuple[array[int], array[int], array[int], array[int]]", mailbox: Mailbox) -> None:
         """Take in the whole mailbox as it is now: UIDs, contents, flags and mod-sequences, in step."""
         self.uids, self.contents, self.flags, self.modseqs = columns
+        self._flag_sets = None
         self._updates.clear()
         self._updates_from = mailbox.highest_modseq
         self.mailbox = mailbox
@@ -153,8 +160,14 @@ class MailboxState:
         return uid_spans(self.uids, uids)
 
     def flag_set_ids(self) -> set[int]:
-        """The distinct flag sets in use."""
-        return set(self.flags)
+        """The distinct flag sets in use, possibly with some that were in use a while ago."""
+        if self._flag_sets is None or len(self._flag_sets) > _FLAG_SETS_REMEMBERED:
+            self._flag_sets = set(self.flags)
+        return self._flag_sets
+
+    def _note_flag_set(self, flags: int) -> None:
+        if self._flag_sets is not None:
+            self._flag_sets.add(flags)
 
     def content_of(self, index: int) -> ContentId:
         """The content at a position."""

@@ -33,6 +33,7 @@ class SearchedMailbox:
         self.state = MailboxState(_NOBODY)
         self.asked: Counter[str] = Counter()
         self.messages: dict[int, bytes] = {}
+        self.flags: dict[int, tuple[str, ...]] = {}
         self.damaged: set[int] = set()
         self.known_facts: dict[int, ContentFacts] = {}
         self._parts: dict[int, Part] = {}
@@ -45,6 +46,7 @@ class SearchedMailbox:
         parsed = parse_message(octets)
         self.messages[content] = octets
         self._parts[content] = parsed.root
+        self.flags[content] = tuple(flags)
         thread = f"T{content % 3}"
         self.known_facts[content] = ContentFacts(
             len(octets), date, zone, parsed.sent_date, parsed.sent_time, f"M{content}", thread

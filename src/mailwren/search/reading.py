@@ -1,7 +1,7 @@
 """The tests that look into messages: headers in batches, bodies one by one, others having their turn in between."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mailwren.base import limits
@@ -97,12 +97,22 @@ class Reader:
             part = rows[start : start + self._at_once]
             start += len(part)
             headers = await self._read_headers(part)
-            if values is not None:
-                for row, header in zip(part, headers, strict=True):
-                    values.keep(self._contents[row], test.folded(header))
-            result.extend([row for row, header in zip(part, headers, strict=True) if test(header)])
+            if values is None:
+                result.extend([row for row, header in zip(part, headers, strict=True) if test(header)])
+            else:
+                result.extend(self._kept_and_matching(test, part, headers, values))
             await self._pace.rest()
         return result
+
+    def _kept_and_matching(
+        self, test: FieldTest, rows: Rows, headers: list[bytes], values: FieldValues
+    ) -> Iterator[int]:
+        needle = test.needle.folded
+        for row, header in zip(rows, headers, strict=True):
+            texts = test.folded(header)
+            values.keep(self._contents[row], texts)
+            if any(needle in text for text in texts):
+                yield row
 
     async def _read_headers(self, rows: Rows) -> list[bytes]:
         known = self._headers

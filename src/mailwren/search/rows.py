@@ -46,10 +46,16 @@ class Snapshot:
 
     def positions(self, rows: Rows) -> list[int]:
         """The view's positions of rows, ascending like them."""
+        if not rows:
+            return []
         result: list[int] = []
         low = 0
-        for start, stop, shift in self._runs:
+        first = bisect_right(self._runs, rows[0], key=lambda run: run[0]) - 1
+        for index in range(first, len(self._runs)):
+            start, stop, shift = self._runs[index]
             low = bisect_left(rows, start, low)
+            if low == len(rows):
+                break
             high = bisect_left(rows, stop, low)
             result.extend(rows[low:high] if not shift else [row + shift for row in rows[low:high]])
             low = high
@@ -75,20 +81,28 @@ def common_runs(
     """Runs of ``newer`` that stand in ``older`` too, as ``(start, stop, shift)``: ``newer[i] == older[i + shift]``.
 
     Both ascend, and of the first ``newer_length`` of ``newer`` all stand in the first ``older_length`` of ``older``:
-    up to the first one missing both agree at a shift, from there on never again. So each run costs a binary search.
+    up to the first one missing both agree at a shift, from there on never again. So each run costs a search in steps
+    that double, then halve: few for a short run, and not many for a long one.
     """
     start = shift = 0
     while start < newer_length:
-        shift = bisect_left(older, newer[start], start + shift, older_length) - start
-        low, high = start + 1, min(newer_length, older_length - shift)
-        while low < high:
-            middle = (low + high) // 2
+        wanted, place, step = newer[start], start + shift, 1
+        while place + step < older_length and older[place + step - 1] < wanted:
+            place, step = place + step, step * 2
+        shift = bisect_left(older, wanted, place, min(place + step, older_length)) - start
+        end, step = min(newer_length, older_length - shift), 1
+        stop = start + 1
+        while stop + step <= end and older[stop + step - 1 + shift] == newer[stop + step - 1]:
+            stop, step = stop + step, step * 2
+        high = min(stop + step - 1, end)
+        while stop < high:
+            middle = (stop + high) // 2
             if older[middle + shift] == newer[middle]:
-                low = middle + 1
+                stop = middle + 1
             else:
                 high = middle
-        yield start, low, shift
-        start = low
+        yield start, stop, shift
+        start = stop
 
 
 def within(rows: Rows, spans: Sequence[Span]) -> list[int]:
@@ -98,7 +112,8 @@ def within(rows: Rows, spans: Sequence[Span]) -> list[int]:
     result: list[int] = []
     first = bisect_right(spans, rows[0], key=lambda span: span[1])
     low = 0
-    for start, stop in spans[first:]:
+    for index in range(first, len(spans)):
+        start, stop = spans[index]
         low = bisect_left(rows, start, low)
         if low == len(rows):
             break

@@ -34,7 +34,7 @@ def test_imaplib(server: ServerProcess) -> None:
         assert client.select("INBOX") == ("OK", [b"1"])
         assert client.fetch("1", "(FLAGS BODY.PEEK[])")[1][0][1] == MESSAGE  # type: ignore[index]
         assert client.search("UTF-8", "SUBJECT", '"Gr"')[1] == [b"1"]
-        client.literal = "grüße".encode()
+        client.literal = "grüße".encode()  # type: ignore[assignment] # typeshed says str, imaplib sends octets
         assert client.uid("SEARCH", "CHARSET", "UTF-8", "SUBJECT")[1] == [b"1"]
         assert client.store("1", "+FLAGS", "(\\Deleted $Work)")[0] == "OK"
         assert client.copy("1", "Archive")[0] == "OK"

@@ -123,6 +123,8 @@ def test_a_second_server_on_the_same_port_is_refused(tmp_path: Path) -> None:
         for workers in ("1", "2"):
             address = f"127.0.0.1:{served.port}"
             command = (*MAILWREN, "serve", "--data", str(tmp_path / "other"), "--imap", address, "--workers", workers)
-            result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=_environment())
+            result = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=60, env=_environment()
+            )
             assert result.returncode == 1, result.stderr
             assert "Cannot listen on" in result.stderr

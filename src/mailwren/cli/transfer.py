@@ -133,12 +133,17 @@ def _find_user(config: Config, name: str) -> "User":
 
 
 async def _import(config: Config, user: "User", paths: list[Path], options: "ImportOptions") -> "ImportReport":
-    """Import with a progress bar that counts the octets of the files."""
+    """Import with a progress bar that counts the octets of the files, into the mailboxes that a first login makes.
+
+    They come first: an account with mailboxes of its own is given no others.
+    """
+    from mailwren.store.defaults import ensure_default_mailboxes
     from mailwren.transfer.importer import import_paths, total_octets
 
     async with open_store(config) as store:
         account = await store.account(user.account_id)
         try:
+            await ensure_default_mailboxes(account, config.default_mailboxes)
             with progress_bar("Importing", await asyncio.to_thread(total_octets, paths), octets=True) as advance:
                 return await import_paths(
                     account,

@@ -36,7 +36,7 @@ from mailwren.store.errors import NoSuchMailbox
 COMMANDS: tuple[AnyCommand, ...] = (
     # any state
     Command(syntax.CAPABILITY, State.ANY, general.run_capability),
-    Command(syntax.NOOP, State.ANY, general.run_noop, Effect.SYNCS),
+    Command(syntax.NOOP, State.ANY, general.run_noop),
     Command(syntax.LOGOUT, State.ANY, general.run_logout),
     Command(syntax.ID, State.ANY, general.run_id),
     # not authenticated
@@ -62,7 +62,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
     # selected
     Command(syntax.CLOSE, State.SELECTED, expunge.run_close),
     Command(syntax.UNSELECT, State.SELECTED, expunge.run_unselect),
-    Command(syntax.CHECK, State.SELECTED, general.run_noop, Effect.SYNCS),
+    Command(syntax.CHECK, State.SELECTED, general.run_noop),
     Command(syntax.EXPUNGE, State.SELECTED, expunge.run_expunge, uid_form=True, uid_syntax=syntax.UID_EXPUNGE),
     Command(
         syntax.SEARCH,
@@ -169,7 +169,7 @@ class Features:
             raise BadCommand(f"Unknown command {'UID ' * by_uid}{name.decode('ascii', 'backslashreplace')[:40]}")
         if not state & command.states:
             raise BadCommand(_wrong_state(state, command.states))
-        return command, Request(tag, name, by_uid)
+        return command, Request(tag, name, by_uid, scanner.denormalized)
 
     @staticmethod
     def parse(command: AnyCommand, scanner: Scanner, request: Request) -> Any:

@@ -289,6 +289,7 @@ class Session:
     async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
         self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
         if Effect.SYNCS in command.effects:
+            self._mailbox_hint = False
             await self.refresh()
         holds = Effect.UID_MAY_USE_NUMBERS if request.by_uid else Effect.HOLDS_EXPUNGE
         may_expunge = holds not in command.effects
@@ -299,7 +300,9 @@ class Session:
             raise
         if completion.silent:
             return
-        await self.tell(may_expunge=may_expunge)
+        # A command that has just looked need not look again, unless a hint came meanwhile.
+        looked = Effect.SYNCS in command.effects and not self._mailbox_hint
+        await self.tell(may_expunge=may_expunge, refresh=not looked)
         code = b"[" + completion.code + b"] " if completion.code else b""
         text = completion.text or (b"UID " if request.by_uid else b"") + request.name + b" completed"
         self.send(request.tag + b" OK " + code + text + b"\r\n")

@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 
-from mailwren.base.ids import MailboxId, ModSeq
+from mailwren.base.ids import ContentId, MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.store.bus import Bus
 from mailwren.store.check import check_account
@@ -46,6 +47,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> float:
+        """The time in seconds."""
         return self.now
 
 
@@ -82,7 +84,7 @@ class Mail:
         self.bus = bus
         self.check_at_end = True
 
-    async def __aenter__(self) -> "Mail":
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 
@@ -115,13 +117,13 @@ class Mail:
     async def verify(self) -> None:
         """The database obeys its rules, and what is in memory equals what is stored."""
         for rule in RULES:
-            rows = self.account._reader.execute(rule.query).fetchall()
+            rows = self.sql(rule.query)
             assert not rows, rule.what.format(*rows[0])
         for mailbox in (await self.account.mailboxes()).values():
             state = await self.account.open_mailbox(mailbox.id)
-            rows = self.account._reader.execute(
-                "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? ORDER BY uid", (mailbox.id,)
-            ).fetchall()
+            rows = self.sql(
+                "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? ORDER BY uid", mailbox.id
+            )
             assert list(zip(state.uids, state.contents, state.flags, state.modseqs, strict=True)) == rows
             assert state.mailbox == mailbox
             assert state.modseq == mailbox.highest_modseq
@@ -210,6 +212,10 @@ class Mail:
         assert isinstance(outcome, Expunged)
         return outcome
 
+    def sql(self, statement: str, *bindings: Any) -> list[Any]:
+        """Rows of the account's database. Any: rows have no static types."""
+        return self.account._reader.execute(statement, bindings).fetchall()
+
     # --- looking ------------------------------------------------------------------------------------------------
     async def state(self, name: str = "INBOX") -> MailboxState:
         """A mailbox's state, up to date."""
@@ -224,10 +230,13 @@ class Mail:
         state = await self.state(name)
         return {uid: self.account.flag_set(state.flags_of(index)).text.decode() for index, uid in enumerate(state.uids)}
 
+    async def contents(self, name: str = "INBOX") -> list[ContentId]:
+        """The contents of a mailbox's messages."""
+        return [ContentId(each) for each in (await self.state(name)).contents]
+
     async def octets(self, name: str = "INBOX") -> list[bytes]:
         """The messages of a mailbox."""
-        state = await self.state(name)
-        return [await self.account.read(state.content_of(index)) for index in range(len(state))]
+        return [await self.account.read(each) for each in await self.contents(name)]
 
     async def changes(self, since: int, name: str = "INBOX") -> Changes:
         """What the log tells."""

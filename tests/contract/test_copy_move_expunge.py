@@ -67,7 +67,7 @@ async def test_a_move_is_logged_in_both_mailboxes(mail: Mail) -> None:
     assert (changes.modseq, changes.expunged, changes.changed) == (moved.modseq, uids("2"), RangeSet())
     assert (await mail.changes(before, "Target")).changed == uids("1")
     assert (await mail.box("Target")).highest_modseq == moved.modseq
-    assert mail.account._reader.execute("SELECT count(*) FROM expunged").fetchall() == [(0,)]
+    assert mail.sql("SELECT count(*) FROM expunged") == [(0,)]
 
 
 async def test_nothing_to_copy_changes_nothing(mail: Mail) -> None:
@@ -105,7 +105,7 @@ async def test_expunged_messages_stay_restorable(mail: Mail) -> None:
     """What was expunged is kept aside with its UID and flags."""
     await mail.fill(3, "x")
     await mail.expunge("2:3")
-    rows = mail.account._reader.execute("SELECT uid, expunged_at FROM expunged ORDER BY uid").fetchall()
+    rows = mail.sql("SELECT uid, expunged_at FROM expunged ORDER BY uid")
     assert rows == [(2, int(mail.clock.now)), (3, int(mail.clock.now))]
     assert await mail.account.usage() == (await mail.account.usage())
     assert (await mail.account.usage()).messages == 1

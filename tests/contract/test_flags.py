@@ -36,7 +36,7 @@ async def test_only_real_changes_take_a_mod_sequence(mail: Mail) -> None:
     first = await mail.flag("1", ADD, "\\Seen")
     second = await mail.flag("1:3", ADD, "\\Seen")
     assert second.changed == uids("2:3")
-    assert list((await mail.state()).modseqs)[0] == first.modseq
+    assert (await mail.state()).modseqs[0] == first.modseq
     third = await mail.flag("1:3", ADD, "\\Seen")
     assert (third.changed, third.modseq) == (RangeSet(), second.modseq)
     assert (await mail.box()).highest_modseq == second.modseq

@@ -134,8 +134,8 @@ async def test_deleting_removes_messages_and_state(mail: Mail) -> None:
     for ask in (mail.account.open_mailbox(key), mail.account.changes_since(key, state.modseq)):
         with pytest.raises(NoSuchMailbox):
             await ask
-    assert mail.account._reader.execute("SELECT count(*) FROM expunged").fetchall() == [(3,)]
-    assert mail.account._reader.execute("SELECT name FROM deleted_mailbox").fetchall() == [("a",)]
+    assert mail.sql("SELECT count(*) FROM expunged") == [(3,)]
+    assert mail.sql("SELECT name FROM deleted_mailbox") == [("a",)]
 
 
 async def test_a_name_that_comes_back_is_another_mailbox(mail: Mail) -> None:

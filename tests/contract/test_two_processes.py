@@ -1,7 +1,7 @@
 """Two stores over the same folder, as two processes have it, stay in step."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import apsw
@@ -141,7 +141,9 @@ async def test_both_write_at_once(file_mail: Mail) -> None:
     one = file_mail
     async with second(one) as two:
         inbox = await one.id("INBOX")
-        work = [side.apply(Append(inbox, message(number))) for number in range(40) for side in (one, two)]
+        work: list[Coroutine[object, object, object]] = [
+            side.apply(Append(inbox, message(number))) for number in range(40) for side in (one, two)
+        ]
         work += [side.flag(f"{number}", ADD, f"k{number}") for number in range(1, 20) for side in (one, two)]
         await asyncio.gather(*work)
         assert await one.uids() == await two.uids() == list(range(1, 81))

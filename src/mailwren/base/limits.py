@@ -131,8 +131,8 @@ LOG_ROWS: Final = 2000
 """Rows of one mailbox's log before the older half becomes one row."""
 SWEEP_SECONDS: Final = 6 * 3600
 """How often an account in use is swept of what nothing refers to any more."""
-SWEEP_FIRST_SECONDS: Final = 120.0
-"""How long after opening an account it is first looked at for sweeping, so that logging in stays quick."""
+SWEEP_FIRST_SECONDS: Final = 30.0
+"""How long after opening an account it is looked at for sweeping: after logging in, before it is closed again."""
 SWEEP_ROWS: Final = 500
 """Rows removed by the sweeper in one transaction, so that others never wait long."""
 ORPHAN_SECONDS: Final = 3600

@@ -26,6 +26,7 @@ from mailwren.store.sqlite.database import open_writer, prepare
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.folders import BLOBS_NAME, DATABASE_NAME, account_folder, check_account_id
 from mailwren.store.sqlite.states import StateCache
+from mailwren.store.sqlite.sweeper import Swept, sweep, sweep_regularly
 
 Durability = Literal["normal", "strict"]
 """``normal``: flag changes reach the disk within a second of their answer. ``strict``: before it."""
@@ -34,12 +35,13 @@ Durability = Literal["normal", "strict"]
 class _Entry:
     """An account that is open or about to be."""
 
-    __slots__ = ("account", "opening", "timer", "users")
+    __slots__ = ("account", "opening", "sweeper", "timer", "users")
 
     def __init__(self, opening: "asyncio.Task[SqliteAccount]") -> None:
         self.opening: Final = opening
         self.account: SqliteAccount | None = None
         self.users = 0
+        self.sweeper: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
 
 
@@ -105,6 +107,7 @@ class SqliteMailStore:
         try:
             # Shielded: others may wait for the same opening.
             entry.account = await asyncio.shield(entry.opening)
+            self._sweep(entry, entry.account)
         except asyncio.CancelledError:
             self._leave(account_id, entry)
             raise
@@ -124,6 +127,24 @@ class SqliteMailStore:
         connection = await loop.run_in_executor(self._executor, _open_prepared, path, self._shared.clock())
         blobs = FolderBlobs(folder / BLOBS_NAME, self._shared.octets)
         return SqliteAccount(account_id, path, connection, blobs, self._shared)
+
+    def _sweep(self, entry: _Entry, account: SqliteAccount) -> None:
+        if entry.sweeper is None and self._folder is not None:
+            entry.sweeper = asyncio.ensure_future(sweep_regularly(account, self._shared.clock))
+
+    async def sweep(self, account_id: str) -> Swept:
+        """Remove at once what no message of an account needs any more; otherwise that happens by itself.
+
+        Raises:
+            StoreError: it is not possible now.
+        """
+        account = await self.account(account_id)
+        try:
+            return await sweep(account, self._shared.clock())
+        except FAILURES as error:
+            raise as_store_error(error) from error
+        finally:
+            await self.release(account)
 
     async def release(self, account: Account) -> None:
         """Give back what :meth:`account` returned; the last one lets it be closed after a while."""
@@ -173,6 +194,9 @@ class SqliteMailStore:
 async def _close(entry: _Entry) -> None:
     if entry.timer is not None:
         entry.timer.cancel()
+    if entry.sweeper is not None:
+        entry.sweeper.cancel()
+        await asyncio.wait([entry.sweeper])
     try:
         account = await entry.opening
     except Exception as error:  # noqa: BLE001 - whoever opened it was told

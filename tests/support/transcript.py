@@ -5,16 +5,19 @@ A script is a header of ``key: value`` lines, an empty line, and steps:
     connections: 2          how many clients (default 1)
     state: selected         none, authenticated or selected (the default), for every connection
     messages: 3             small messages in INBOX (default 0)
+    append: a.eml, b.raw    then these files of messages/, *.eml with each LF made CRLF
     mailboxes: Work, A/B    created beforehand
     rev2: 2                 the connections that enabled IMAP4rev2
     packet: no              do not also run it with pipelined commands in one packet
+    ordered: yes            the untagged answers come in the order written, not in any order
 
     1 C: NOOP               connection 1 sends a command; a tag is put before it
-    1 S: * 3 EXISTS         untagged answers to it, in any order
+    1 S: * 3 EXISTS         untagged answers to it, in any order (but see ``ordered``)
     1 S: OK                 its tagged answer, which ends the step (further words must follow as they stand)
     1 ! * EXPUNGE           must not occur anywhere in this step's answers
     1 C> raw line           a line of its own without a tag (after a literal's announcement; DONE)
-    1 S> + idling           the next output must be this line, without waiting for a tagged answer
+    1 S> + idling           the next output must be this line, without waiting for a tagged answer; a ``1 S: OK``
+                            behind it is the tagged answer to the command that is still open
 
 In answers ``...`` stands for anything, ``$name`` for anything without blanks and brackets that must be the same at
 every place, ``<CRLF>`` for a line end inside (literals). ``1 S: ...`` alone allows further untagged answers.
@@ -93,11 +96,13 @@ class Player:
         """Use one client for each number; ``mode`` is ``whole``, ``bytes`` or ``packet``."""
         self._clients = clients
         self._mode = mode
+        self._ordered = False
         self._variables: dict[str, str] = {}
         self._open: dict[int, tuple[Step, bytes]] = {}
 
     async def play(self, script: Script) -> None:
         """Play every step; AssertionError tells the line that failed."""
+        self._ordered = script.header.get("ordered") == "yes"
         batches = self._batches(script.steps)
         for batch in batches:
             client = self._clients[batch[0].connection]
@@ -122,7 +127,7 @@ class Player:
             if step.next_line is not None:
                 line = await client.line()
                 assert self._match(step.next_line, line[:-2].decode("utf-8", "replace")), f"{step.where}: got {line!r}"
-            elif not step.tagged and step.expected:
+            if not step.tagged and step.expected:
                 command, tag = self._open.pop(step.connection)
                 del command
                 await self._check(client, step, tag)
@@ -169,7 +174,7 @@ class Player:
         for text in wanted:
             if text == "...":
                 continue
-            for index, each in enumerate(responses):
+            for index, each in enumerate(responses[:1] if self._ordered and not anything else responses):
                 if self._match(text, each):
                     del responses[index]
                     break

@@ -89,6 +89,11 @@ def canonical(name: str) -> str:
     return name
 
 
+def is_normalized(name: str) -> bool:
+    """Whether a name is in Unicode Normalization Form C (RFC 9051 §5.1)."""
+    return name.isascii() or unicodedata.is_normalized("NFC", name)
+
+
 def check(name: str) -> None:
     """Whether a mailbox of this (canonical) name may come into being.
 

@@ -54,10 +54,12 @@ class Scanner:
         utf8: whether mailbox names are UTF-8 (after ENABLE IMAP4rev2 or UTF8=ACCEPT) or modified UTF-7.
     """
 
-    __slots__ = ("_depth", "_fragments", "_index", "_position", "_text", "utf8")
+    __slots__ = ("_depth", "_fragments", "_index", "_position", "_text", "denormalized", "utf8")
 
     def __init__(self, fragments: Sequence[bytes | Literal], utf8: bool = False) -> None:
         self.utf8 = utf8
+        self.denormalized: dict[str, str] = {}
+        """Names that came in another Unicode normalization form, by their canonical form: OLDNAME repeats them."""
         self._fragments = fragments
         self._index = -2
         self._depth = 0
@@ -278,7 +280,14 @@ class Scanner:
     # --- mailboxes, flags, dates ----------------------------------------------------------------------------
     def mailbox(self) -> str:
         """``mailbox = "INBOX" / astring``: the name in canonical form, possibly empty."""
-        return names.canonical(self.list_mailbox())
+        return self.canonical(self.list_mailbox())
+
+    def canonical(self, written: str) -> str:
+        """The canonical form of a name that was read as it is."""
+        name = names.canonical(written)
+        if not names.is_normalized(written):
+            self.denormalized[name] = written
+        return name
 
     def list_mailbox(self) -> str:
         """``list-mailbox = 1*list-char / string``: a pattern or a reference, decoded but otherwise as it is."""

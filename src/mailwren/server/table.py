@@ -4,8 +4,8 @@ From the rows alone the server derives command look-up, the state check, whether
 pipelined behind it, whether a literal may be large, and the CAPABILITY text.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -64,6 +64,8 @@ class Request:
     """Upper case, without UID."""
     by_uid: bool
     """The UID form: numbers are UIDs."""
+    denormalized: Mapping[str, str] = field(default_factory=dict)
+    """Mailbox names that the client wrote in another normalization form, by their canonical form."""
 
 
 Runner = Callable[["Session", Arguments, Request], Awaitable[Completion | None]]

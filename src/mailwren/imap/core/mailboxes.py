@@ -51,10 +51,11 @@ def create_syntax(parameters: Iterable[Row[object]]) -> Syntax[Create]:
     def parse(scanner: Scanner) -> Create:
         scanner.space()
         written = scanner.list_mailbox()
+        mailbox = scanner.canonical(written)
         values = dict(parse_parameters(scanner, rows, "CREATE parameter"))
         scanner.end()
         uses = cast("tuple[str, ...]", values.get("USE", ()))
-        return Create(names.canonical(written), uses, written.endswith(names.SEPARATOR))
+        return Create(mailbox, uses, written.endswith(names.SEPARATOR))
 
     def write(arguments: Create, writer: CommandWriter) -> None:
         writer.raw(b" ")

@@ -7,6 +7,7 @@ from mailwren.imap.core import arguments as imap
 from mailwren.imap.core.append import append_uid_code
 from mailwren.imap.errors import Refused
 from mailwren.imap.framing import Literal
+from mailwren.server.core.list import tell_old_name
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.operations import Append, Appended
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mailwren.store.octets import MessageSource
 
 
-async def run_append(session: "Session", arguments: imap.Append, _request: Request) -> Completion | None:
+async def run_append(session: "Session", arguments: imap.Append, request: Request) -> Completion | None:
     """Add messages, all or none, and answer once they are on disk."""
     account = session.account
     try:
@@ -28,6 +29,7 @@ async def run_append(session: "Session", arguments: imap.Append, _request: Reque
     )
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
     uids = RangeSet.of(outcome.uid for outcome in appended)
+    await tell_old_name(session, arguments.mailbox, request.denormalized.get(arguments.mailbox))
     return Completion(code=append_uid_code(appended[0].uid_validity, uids))
 
 

@@ -1,8 +1,8 @@
 """LIST (also extended), LSUB, XLIST and NAMESPACE (RFC 9051 §6.3.9, §6.3.10; RFC 5258; RFC 3501 §6.3.9)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mailwren.imap import names
 from mailwren.imap.core import arguments as imap
@@ -13,6 +13,9 @@ from mailwren.store.values import SEPARATOR, Mailbox
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
+
+_NOT_THERE: Final = ("\\NonExistent", "\\Noselect")
+"""No mailbox of that name: in the new words, and in the old one for the clients that know no other."""
 
 
 async def run_namespace(session: "Session", _arguments: imap.NoArguments, _request: Request) -> Completion | None:
@@ -30,22 +33,39 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
     listing = Listing(
         await session.account.mailboxes(), await session.account.subscriptions(), arguments.selection, arguments.returns
     )
-    patterns = [names.Pattern(names.join(arguments.reference, pattern)) for pattern in arguments.patterns]
-    listing.look_below(patterns)
-    for name in listing.candidates():
-        if not any(pattern.matches(name) for pattern in patterns):
-            continue
-        child_info = listing.child_info(name)
-        if not listing.selects(name) and not child_info:
+    matching = await _matching(session, listing.candidates(), arguments)
+    if "RECURSIVEMATCH" in arguments.selection:
+        await _look_below(session, listing, frozenset(matching))
+    for name in matching:
+        selected, child_info = listing.selects(name), listing.child_info(name)
+        if not selected and not child_info:
             continue
         session.send(
             write_list_row(listing.attributes(name), name, session.utf8, command=request.name, child_info=child_info)
         )
-        if arguments.status_items and name in listing.mailboxes:
-            # "the STATUS response MUST follow" its LIST row (RFC 5819 §2)
+        if arguments.status_items and selected and name in listing.mailboxes:
+            # "the STATUS response MUST follow" its LIST row (RFC 5819 §2); a row that only tells of children has none
             send_status(session, listing.mailboxes[name], arguments.status_items)
         await session.breathe()
     return None
+
+
+async def _matching(session: "Session", candidates: Iterable[str], arguments: imap.List) -> list[str]:
+    """The names that a pattern matches. Empty patterns are ignored (RFC 9051 §6.3.9)."""
+    patterns = [names.Pattern(names.join(arguments.reference, pattern)) for pattern in arguments.patterns if pattern]
+    matching: list[str] = []
+    for name in candidates:
+        if any(pattern.matches(name) for pattern in patterns):
+            matching.append(name)
+        await session.breathe()
+    return matching
+
+
+async def _look_below(session: "Session", listing: "Listing", listed: frozenset[str]) -> None:
+    for name in {*listing.mailboxes, *listing.subscribed}:
+        if listing.selects(name):
+            listing.note_selected(name, listed=name in listed)
+        await session.breathe()
 
 
 async def run_lsub(session: "Session", arguments: imap.List, _request: Request) -> Completion | None:
@@ -55,10 +75,7 @@ async def run_lsub(session: "Session", arguments: imap.List, _request: Request) 
     shown = set(subscribed)
     for name in subscribed:
         shown.update(names.parents(name))
-    patterns = [names.Pattern(names.join(arguments.reference, pattern)) for pattern in arguments.patterns]
-    for name in sorted(shown):
-        if not any(pattern.matches(name) for pattern in patterns):
-            continue
+    for name in await _matching(session, sorted(shown), arguments):
         if name in subscribed:
             attributes = listing.attributes(name) if name in listing.mailboxes else ()
         elif any("%" in pattern for pattern in arguments.patterns):
@@ -71,10 +88,19 @@ async def run_lsub(session: "Session", arguments: imap.List, _request: Request) 
 
 
 def attributes_of(name: str, mailboxes: Mapping[str, Mailbox]) -> tuple[str, ...]:
-    """Attributes of one mailbox that exists: children and special uses (several clients want them always)."""
+    """Attributes of one name: children and special uses (several clients want them always), or that it is gone."""
     prefix = name + SEPARATOR
     children = any(other.startswith(prefix) for other in mailboxes)
-    return ("\\HasChildren" if children else "\\HasNoChildren", *mailboxes[name].special_use)
+    if name in mailboxes:
+        return ("\\HasChildren" if children else "\\HasNoChildren", *mailboxes[name].special_use)
+    return (*_NOT_THERE, "\\HasChildren") if children else _NOT_THERE
+
+
+async def tell_old_name(session: "Session", name: str, old_name: str | None) -> None:
+    """Tell that a name was written in another normalization form, if it was (RFC 9051 §6.3.9.7)."""
+    if old_name is not None and session.rev2:
+        attributes = attributes_of(name, await session.account.mailboxes())
+        session.send(write_list_row(attributes, name, session.utf8, old_name=old_name))
 
 
 @dataclass(slots=True)
@@ -87,6 +113,7 @@ class Listing:
     returns: frozenset[str]
     _parents: set[str] | None = None
     _above: set[str] = field(default_factory=set)
+    _above_unlisted: set[str] = field(default_factory=set)
 
     def candidates(self) -> list[str]:
         """Every name that could be listed, sorted: mailboxes, implied parents, and subscribed names if asked."""
@@ -119,9 +146,8 @@ class Listing:
         result: list[str] = []
         exists = name in self.mailboxes
         if not exists:
-            # \NonExistent says it in the new words, \Noselect to the clients that know only the old one.
-            result += ["\\NonExistent", "\\Noselect"]
-        if exists or name in self.parents:
+            result += _NOT_THERE
+        if exists or name in self.parents or "CHILDREN" in self.returns:
             result.append("\\HasChildren" if name in self.parents else "\\HasNoChildren")
         if ({"SUBSCRIBED"} & (self.selection | self.returns)) and name in self.subscribed:
             result.append("\\Subscribed")
@@ -129,15 +155,18 @@ class Listing:
             result += self.mailboxes[name].special_use
         return tuple(result)
 
-    def look_below(self, patterns: Collection[names.Pattern]) -> None:
-        """With RECURSIVEMATCH: find the names above those that are selected but that the patterns do not list."""
-        if "RECURSIVEMATCH" in self.selection:
-            for name in {*self.mailboxes, *self.subscribed}:
-                if self.selects(name) and not any(pattern.matches(name) for pattern in patterns):
-                    self._above.update(names.parents(name))
+    def note_selected(self, name: str, *, listed: bool) -> None:
+        """A selected name: those above it are to say so if they are listed, and to be listed for it if it is not."""
+        above = names.parents(name)
+        self._above.update(above)
+        if not listed:
+            self._above_unlisted.update(above)
 
     def child_info(self, name: str) -> tuple[str, ...]:
-        """Which selection a descendant meets that is not listed itself (RFC 5258 §3.5)."""
-        if name not in self._above:
+        """Which selection a descendant meets (RFC 9051 §6.3.9.6, RFC 5258 §3.5).
+
+        A name that does not meet it itself is only listed for a descendant that is not listed.
+        """
+        if name not in (self._above if self.selects(name) else self._above_unlisted):
             return ()
         return tuple(option for option in ("SUBSCRIBED", "SPECIAL-USE") if option in self.selection)

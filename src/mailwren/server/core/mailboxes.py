@@ -1,39 +1,59 @@
 """CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE (RFC 9051 §6.3.4 to §6.3.8)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mailwren.imap import names
 from mailwren.imap.core.arguments import Create, MailboxName, Rename
 from mailwren.imap.errors import Refused
+from mailwren.server.core.list import tell_old_name
 from mailwren.server.table import Completion, Request
-from mailwren.store.operations import CreateMailbox, DeleteMailbox, RenameMailbox, SetSubscription
-from mailwren.store.values import INBOX, SEPARATOR
+from mailwren.store.errors import CannotChange
+from mailwren.store.operations import CreateMailbox, DeleteMailbox, MailboxChanged, RenameMailbox, SetSubscription
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
 
+_VIRTUAL: Final = frozenset({"\\All", "\\Flagged"})
+"""Special uses that promise to show messages of other mailboxes (RFC 6154 §2)."""
 
-async def run_create(session: "Session", arguments: Create, _request: Request) -> Completion | None:
+
+async def run_create(session: "Session", arguments: Create, request: Request) -> Completion | None:
     """Create a mailbox and the missing names above it."""
-    _check(arguments.mailbox)
-    await session.account.apply([CreateMailbox(arguments.mailbox, arguments.special_use)])
+    name = arguments.mailbox
+    names.check(name)
+    for use in arguments.special_use:
+        if use in _VIRTUAL:
+            raise Refused(f"{use} would be a view of other mailboxes, which there is not", b"USEATTR")
+    try:
+        await session.account.apply([CreateMailbox(name, arguments.special_use)])
+    except CannotChange as error:
+        # All that cannot be changed while creating is the use (RFC 6154 §3).
+        raise Refused(str(error), b"USEATTR") from error
+    await tell_old_name(session, name, request.denormalized.get(name))
     return None
 
 
-async def run_delete(session: "Session", arguments: MailboxName, _request: Request) -> Completion | None:
+async def run_delete(session: "Session", arguments: MailboxName, request: Request) -> Completion | None:
     """Delete a mailbox; its children stay. A client that deletes what it has selected is left with nothing selected."""
-    await session.account.apply([DeleteMailbox(arguments.mailbox)])
-    if session.selected is not None and session.selected.state.mailbox.name == arguments.mailbox:
+    name = arguments.mailbox
+    (outcome,) = await session.account.apply([DeleteMailbox(name)])
+    assert isinstance(outcome, MailboxChanged)
+    if session.selected is not None and session.selected.id == outcome.mailbox.id:
         session.select(None)
         if session.rev2:
             session.send(b"* OK [CLOSED] The selected mailbox was deleted\r\n")
+    await tell_old_name(session, name, request.denormalized.get(name))
     return None
 
 
-async def run_rename(session: "Session", arguments: Rename, _request: Request) -> Completion | None:
+async def run_rename(session: "Session", arguments: Rename, request: Request) -> Completion | None:
     """Rename a mailbox with its children; INBOX gives its messages away and stays."""
-    _check(arguments.new)
-    await session.account.apply([RenameMailbox(arguments.old, arguments.new)])
+    old, new = arguments.old, arguments.new
+    names.check(new)
+    await session.account.apply([RenameMailbox(old, new)])
+    if request.denormalized:
+        # "the OLDNAME value being the supplied existing mailbox name" (RFC 9051 §6.3.6), whichever was not normal
+        await tell_old_name(session, new, request.denormalized.get(old, old))
     return None
 
 
@@ -44,10 +64,3 @@ async def run_subscribe(session: "Session", arguments: MailboxName, request: Req
         names.check(arguments.mailbox)
     await session.account.apply([SetSubscription(arguments.mailbox, subscribe)])
     return None
-
-
-def _check(name: str) -> None:
-    """Refuse names that cannot be, and ``INBOX/INBOX``, which some clients make by mistake."""
-    names.check(name)
-    if name.upper() == INBOX + SEPARATOR + INBOX:
-        raise Refused("INBOX below INBOX would only confuse", b"CANNOT")

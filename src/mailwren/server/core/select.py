@@ -29,11 +29,11 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
     if not session.rev2:
         await selected.claim_recent()
     session.select(selected)
-    await _introduce(session, selected)
+    await _introduce(session, selected, request.denormalized.get(arguments.mailbox))
     return Completion(code=b"READ-ONLY" if read_only else b"READ-WRITE")
 
 
-async def _introduce(session: "Session", selected: Selected) -> None:
+async def _introduce(session: "Session", selected: Selected, old_name: str | None) -> None:
     mailbox, view = selected.state.mailbox, selected.view
     selected.keywords = notices.keywords_in_use(selected)
     send = session.send
@@ -42,7 +42,7 @@ async def _introduce(session: "Session", selected: Selected) -> None:
     send(b"* %d EXISTS\r\n" % view.count)
     if session.rev2:
         mailboxes = await session.account.mailboxes()
-        send(write_list_row(attributes_of(mailbox.name, mailboxes), mailbox.name, session.utf8))
+        send(write_list_row(attributes_of(mailbox.name, mailboxes), mailbox.name, session.utf8, old_name=old_name))
     else:
         send(b"* %d RECENT\r\n" % selected.recent_count())
         first = _first_unseen(selected)

@@ -73,7 +73,8 @@ def operations_of(step: list[Any], box: Any, moved: Any) -> list[Operation]:
             return [Move(box, RangeSet([(low, high)]), moved)]
         case ["expunge", low, high]:
             return [Expunge(box, RangeSet([(low, high)]), only_deleted=False)]
-    raise AssertionError(step)
+        case _:
+            raise AssertionError(step)
 
 
 async def work(account: SqliteAccount, task: int, seed: int) -> None:
@@ -84,7 +85,7 @@ async def work(account: SqliteAccount, task: int, seed: int) -> None:
         (outcome,) = await account.apply([CreateMailbox(name, exist_ok=True)])
         assert isinstance(outcome, MailboxChanged)
         keys.append(outcome.mailbox.id)
-    number = (await account.open_mailbox(keys[0])).mailbox.uid_next
+    number: int = (await account.open_mailbox(keys[0])).mailbox.uid_next
     while True:
         step = next_step(random_numbers, number)
         tell("try", task, step)

@@ -379,5 +379,4 @@ class StoreMachine(RuleBasedStateMachine):
 StoreMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 
 
-class TestModel(StoreMachine.TestCase):  # type: ignore[name-defined, misc] # made by hypothesis at run time
-    """Many random histories."""
+TestModel = StoreMachine.TestCase

@@ -72,5 +72,5 @@ def _repaired(folder: Path, path: Path) -> list[Finding]:
     if check is None or not before:
         return before
     repair_account(path, FolderBlobs(folder / BLOBS_NAME, OctetCache(limits.BLOB_FRAME)), check, time.time())
-    left = {finding.what for finding in _look(folder, path)[0]}
-    return [replace(finding, repaired=finding.what not in left) for finding in before]
+    left = {finding.kind or finding.what for finding in _look(folder, path)[0]}
+    return [replace(finding, repaired=(finding.kind or finding.what) not in left) for finding in before]

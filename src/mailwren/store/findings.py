@@ -26,3 +26,5 @@ class Finding:
     """What to do about it, or what was done."""
     repaired: bool = False
     """Whether a repair has made it right."""
+    kind: str = ""
+    """What findings of the same kind share; ``what`` without its numbers."""

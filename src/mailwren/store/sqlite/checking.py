@@ -61,7 +61,7 @@ class AccountCheck:
             return
         for rule in RULES:
             for row in fetch(self._connection, rule.query):
-                yield Finding(rule.severity, rule.what.format(*row), rule.mend)
+                yield Finding(rule.severity, rule.what.format(*row), rule.mend, kind=rule.what)
         yield from self._flag_sets()
         for mailbox, name in fetch(self._connection, "SELECT id, name FROM mailbox ORDER BY name"):
             yield from self._log(MailboxId(mailbox), name)

@@ -41,7 +41,8 @@ _BEFORE: Final = """
         (SELECT coalesce(max(modseq), 0) FROM message WHERE mailbox = mailbox.id),
         (SELECT coalesce(max(modseq), 0) FROM change WHERE mailbox = mailbox.id));
     UPDATE meta SET modseq = max(modseq, (SELECT coalesce(max(highest_modseq), 0) FROM mailbox)),
-        uid_validity = max(uid_validity, (SELECT coalesce(max(uid_validity), 0) FROM mailbox)),
+        uid_validity = max(uid_validity, (SELECT coalesce(max(uid_validity), 0) FROM mailbox),
+            (SELECT coalesce(max(uid_validity), 0) FROM former_name)),
         content = max(content, (SELECT coalesce(max(id), 0) FROM content));
 """
 _AFTER: Final = """

@@ -1,5 +1,6 @@
-"""The store's refusals in protocol words: one place, one table (RFC 5530)."""
+"""The store's refusals in protocol words: one place, one table (RFC 5530). And in the log, where the fault is ours."""
 
+from mailwren.base.logs import log
 from mailwren.imap.errors import Refused
 from mailwren.store import errors
 
@@ -15,6 +16,21 @@ _CODES: tuple[tuple[type[errors.StoreError], bytes], ...] = (
     (errors.MessageDamaged, b"CORRUPTION"),
     (errors.StoreUnavailable, b"UNAVAILABLE"),
 )
+
+_FAULTS: tuple[tuple[type[errors.StoreError], str], ...] = (
+    (errors.AccountDamaged, "account damaged"),
+    (errors.MessageDamaged, "message damaged"),
+    (errors.StoreUnavailable, "store unavailable"),
+)
+"""What the operator has to hear of; everything else answers what a client asked for."""
+
+
+def log_fault(error: errors.StoreError, *, user: str, account: str) -> None:
+    """Say in the log whose mail cannot be used, and why, where that is no client's doing."""
+    for kind, event in _FAULTS:
+        if isinstance(error, kind):
+            log.error(event, user=user, account=account, error=str(error))
+            return
 
 
 def refusal(error: errors.StoreError, *, missing: bytes = b"NONEXISTENT") -> Refused:

@@ -276,6 +276,8 @@ class Session:
         except ImapError as error:
             self._answer(tag, error)
         except StoreError as error:
+            if self.user is not None:
+                failures.log_fault(error, user=self.user.name, account=self.user.account_id)
             self._answer(tag, failures.refusal(error))
         except (ConnectionClosed, asyncio.CancelledError):
             raise
@@ -324,10 +326,15 @@ class Session:
 
         Raises:
             Refused: too many connections of this user from this address.
+            StoreError: the user's mail cannot be used.
         """
         if not self.context.may_log_in(user.name, self.connection.peer):
             raise Refused("Too many connections of this user from your address", b"LIMIT")
-        account = await self.context.store.account(user.account_id)
+        try:
+            account = await self.context.store.account(user.account_id)
+        except StoreError as error:
+            failures.log_fault(error, user=user.name, account=user.account_id)
+            raise
         if self.connection.closed:
             await self.context.store.release(account)
             raise ConnectionClosed

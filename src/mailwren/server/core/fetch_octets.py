@@ -18,6 +18,7 @@ from mailwren.message.api import Part
 from mailwren.message.header import select_fields
 from mailwren.message.sections import SectionPiece, find_part, section_range
 from mailwren.message.stream_decoder import StreamDecoder, UnknownEncoding
+from mailwren.server.failures import log_fault
 from mailwren.server.protocol import ConnectionClosed
 from mailwren.store.api import Account
 from mailwren.store.errors import StoreError
@@ -60,6 +61,8 @@ class Streamed:
                 sent += len(piece)
                 await session.flush()
         except StoreError as error:
+            if session.user is not None:
+                log_fault(error, user=session.user.name, account=session.user.account_id)
             session.connection.abort()
             raise ConnectionClosed from error
         if sent != self.size:

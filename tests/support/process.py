@@ -79,7 +79,11 @@ class ServerProcess:
         if self.process is None:
             return 0
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(_STOP_SECONDS)
+        try:
+            status = self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
         self.process = None
         return status
 

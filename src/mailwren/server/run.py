@@ -4,9 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import NoReturn
 
 import uvloop
@@ -20,6 +18,9 @@ from mailwren.server.worker import Worker
 
 _RESTART_SECONDS = 1.0
 """Pause before a worker that fell over is started again."""
+_GRACE_SECONDS = 10.0
+"""Beyond the configured patience with running commands: a worker that has not ended by then is killed."""
+_SUPERVISED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM})
 
 
 def serve(config: Config, announce: Callable[[Sequence[Bound]], None] | None = None) -> int:
@@ -59,7 +60,7 @@ def _certificate(config: Config, bound: Sequence[Bound]) -> CertificateReloader 
     return CertificateReloader(path)
 
 
-def _run_worker(worker: Worker, ready: Callable[[], None]) -> int:
+def _run_worker(worker: Worker, ready: Callable[[], object]) -> int:
     async def main() -> None:
         worker.on_ready = asyncio.Event()
         task = asyncio.create_task(worker.run())
@@ -78,33 +79,61 @@ def _run_worker(worker: Worker, ready: Callable[[], None]) -> int:
 
 
 class _Supervisor:
-    """The parent of several workers: forks them, passes signals on, starts again what fell over."""
+    """The parent of several workers: forks them, passes signals on, starts again what fell over.
+
+    Signals are blocked and taken one by one, so that none can come between a fork and its bookkeeping, nor be lost
+    in a pause. A pipe that only the parent can write to tells the workers, by its end, that the parent is gone.
+    """
 
     def __init__(self, config: Config, bound: Sequence[Bound], reloader: CertificateReloader | None) -> None:
         self._config = config
         self._bound = bound
         self._reloader = reloader
         self._workers: dict[int, int] = {}
+        self._missing: list[int] = []
         self._stopping = False
+        self._lifeline, self._alive = os.pipe()
 
     def run(self) -> int:
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(name, self._pass_on)
+        """Until SIGTERM or SIGINT, and all workers have ended."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored could not be waited for
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SUPERVISED)
         for number in range(self._config.workers):
             self._start(number)
         systemd.notify_ready()
+        while self._workers or not self._stopping:
+            self._take(signal.sigwait(_SUPERVISED))
+        return 0
+
+    def _take(self, number: int) -> None:
+        match number:
+            case signal.SIGCHLD:
+                self._reap()
+            case signal.SIGALRM if self._stopping:
+                self._signal_all(signal.SIGKILL)
+            case signal.SIGALRM:
+                while self._missing:
+                    self._start(self._missing.pop())
+            case signal.SIGHUP:
+                self._signal_all(number)
+            case _:
+                self._stopping = True
+                systemd.notify_stopping()
+                signal.setitimer(signal.ITIMER_REAL, self._config.shutdown_timeout + _GRACE_SECONDS)
+                self._signal_all(signal.SIGTERM)
+
+    def _reap(self) -> None:
         while self._workers:
-            try:
-                process, status = os.wait()
-            except InterruptedError:
-                continue
-            number = self._workers.pop(process, -1)
-            if number < 0 or self._stopping:
+            process, status = os.waitpid(-1, os.WNOHANG)
+            if not process:
+                return
+            number = self._workers.pop(process, None)
+            if number is None or self._stopping:
                 continue
             log.error("worker ended, starting it again", worker=number, status=os.waitstatus_to_exitcode(status))
-            time.sleep(_RESTART_SECONDS)
-            self._start(number)
-        return 0
+            self._missing.append(number)
+            if not signal.getitimer(signal.ITIMER_REAL)[0]:
+                signal.setitimer(signal.ITIMER_REAL, _RESTART_SECONDS)
 
     def _start(self, number: int) -> None:
         process = os.fork()
@@ -116,18 +145,16 @@ class _Supervisor:
     def _be_worker(self, number: int) -> NoReturn:
         status = 1
         try:
-            for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(name, signal.SIG_DFL)
-            worker = Worker(self._config, self._bound, number, self._reloader)
-            status = _run_worker(worker, lambda: None)
+            os.close(self._alive)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            worker = Worker(self._config, self._bound, number, self._reloader, lifeline=self._lifeline)
+            # What came before the worker's own handlers stood is delivered to them now.
+            status = _run_worker(worker, lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _SUPERVISED))
         except BaseException:  # noqa: BLE001 - the child must never return into the parent's code
             log.exception("worker failed", worker=number)
         finally:
             os._exit(status)
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
-        if number != signal.SIGHUP:
-            self._stopping = True
-            systemd.notify_stopping()
-        for process in list(self._workers):
+    def _signal_all(self, number: int) -> None:
+        for process in self._workers:
             os.kill(process, number)

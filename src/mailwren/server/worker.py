@@ -39,6 +39,8 @@ class Worker:
     number: int
     reloader: CertificateReloader | None
     on_ready: "asyncio.Event | None" = None
+    lifeline: int | None = None
+    """A pipe that ends with the parent, and then so does this worker: else it would keep the addresses for ever."""
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; then say BYE and let running commands finish."""
@@ -47,6 +49,8 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        if self.lifeline is not None:
+            loop.add_reader(self.lifeline, self._orphaned, stop)
         bus = UnixBus(self.config.data, loop)
         users = UserDirectory(self.config.data / "users.sqlite3")
         store = SqliteMailStore(self.config.data, bus=bus, durability=self.config.durability.value)
@@ -94,6 +98,12 @@ class Worker:
         return await loop.create_server(
             factory, sock=sock, ssl=self.reloader.context, ssl_handshake_timeout=self.config.login_timeout
         )
+
+    def _orphaned(self, stop: asyncio.Event) -> None:
+        log.error("the parent process is gone, stopping", worker=self.number)
+        assert self.lifeline is not None
+        asyncio.get_running_loop().remove_reader(self.lifeline)
+        stop.set()
 
     def _reload(self) -> None:
         if self.reloader is None:

@@ -2,12 +2,15 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
 from mailwren.base import limits
 from mailwren.base.ranges import RangeSet
-from mailwren.store.operations import Append, FlagMode, SetSubscription
+from mailwren.cli.access import open_store
+from mailwren.config.settings import Config
+from mailwren.store.operations import Append, Expunge, FlagMode, SetSubscription
 from mailwren.store.sqlite import sweeping
 from mailwren.store.sqlite.staging import stage
 from mailwren.store.sqlite.sweeper import Swept, sweep
@@ -36,6 +39,19 @@ async def test_nothing_is_removed_before_its_time(mail: Mail) -> None:
         assert _count(mail, table) == 0
     assert await mail.octets() == [message(1), message(3)]
     assert list(mail.account.blobs.list()) == []
+
+
+async def test_the_configuration_says_how_long(tmp_path: Path) -> None:
+    """A store that is told to keep expunged mail for a shorter time does so; the command line's is told."""
+    async with open_store(Config(data=tmp_path, restorable=10)) as store:
+        account = await store.account("a1")
+        inbox = await account.mailbox("INBOX")
+        await account.apply([Append(inbox.id, message(1))])
+        await account.apply([Expunge(inbox.id, only_deleted=False)])
+        assert await store.sweep("a1") == Swept()
+        await store.release(account)
+    async with open_store(Config(data=tmp_path, restorable=0)) as store:
+        assert await store.sweep("a1") == Swept(expunged=1, contents=1)
 
 
 async def test_what_is_copied_or_shared_stays(mail: Mail) -> None:

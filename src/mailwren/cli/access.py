@@ -30,7 +30,7 @@ async def open_store(config: Config) -> AsyncIterator["SqliteMailStore"]:
     from mailwren.store.sqlite.store import SqliteMailStore
 
     bus = SendingBus(config.data)
-    store = SqliteMailStore(config.data, bus=bus, durability=config.durability.value)
+    store = SqliteMailStore(config.data, bus=bus, durability=config.durability.value, restorable=config.restorable)
     try:
         yield store
     finally:

@@ -53,7 +53,9 @@ class Worker:
             loop.add_reader(self.lifeline, self._orphaned, stop)
         bus = UnixBus(self.config.data, loop)
         users = UserDirectory(self.config.data / "users.sqlite3")
-        store = SqliteMailStore(self.config.data, bus=bus, durability=self.config.durability.value)
+        store = SqliteMailStore(
+            self.config.data, bus=bus, durability=self.config.durability.value, restorable=self.config.restorable
+        )
         passwords = PasswordChecker(users)
         reloader = self.reloader
         context = ServerContext(

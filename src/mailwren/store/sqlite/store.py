@@ -48,7 +48,7 @@ class _Entry:
 class SqliteMailStore:
     """The accounts of one data folder, or in memory. Everything here is called on one event loop."""
 
-    __slots__ = ("_closed", "_closings", "_entries", "_executor", "_folder", "_shared")
+    __slots__ = ("_closed", "_closings", "_entries", "_executor", "_folder", "_restorable", "_shared")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class SqliteMailStore:
         *,
         bus: Bus | None = None,
         durability: Durability = "normal",
+        restorable: float = limits.RESTORABLE_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Serve the accounts below ``folder``; with ``None`` everything is in memory and gone at the end.
@@ -64,9 +65,11 @@ class SqliteMailStore:
             folder: the data folder; created when the first account is opened.
             bus: tells other processes of changes, and us of theirs.
             durability: see :data:`Durability`.
+            restorable: seconds for which expunged messages are kept.
             clock: the time in seconds since the epoch.
         """
         self._folder: Final = folder
+        self._restorable: Final = restorable
         self._executor: Final = ThreadPoolExecutor(limits.STORE_THREADS, "store")
         self._shared: Final = Shared(
             bus or NoBus(),
@@ -130,7 +133,7 @@ class SqliteMailStore:
 
     def _sweep(self, entry: _Entry, account: SqliteAccount) -> None:
         if entry.sweeper is None and self._folder is not None:
-            entry.sweeper = asyncio.ensure_future(sweep_regularly(account, self._shared.clock))
+            entry.sweeper = asyncio.ensure_future(sweep_regularly(account, self._shared.clock, self._restorable))
 
     async def sweep(self, account_id: str) -> Swept:
         """Remove at once what no message of an account needs any more; otherwise that happens by itself.
@@ -140,7 +143,7 @@ class SqliteMailStore:
         """
         account = await self.account(account_id)
         try:
-            return await sweep(account, self._shared.clock())
+            return await sweep(account, self._shared.clock(), restorable=self._restorable)
         except FAILURES as error:
             raise as_store_error(error) from error
         finally:

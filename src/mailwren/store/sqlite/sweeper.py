@@ -26,36 +26,49 @@ class Swept:
     files: int = 0
 
 
-async def sweep_regularly(account: SqliteAccount, clock: Callable[[], float]) -> None:
-    """Sweep whenever it is due, until cancelled; of several processes one does it. Failures are logged."""
+async def sweep_regularly(account: SqliteAccount, clock: Callable[[], float], restorable: float) -> None:
+    """Sweep whenever it is due, until cancelled; of several processes one does it. Failures are logged.
+
+    Args:
+        account: an open account.
+        clock: the time in seconds since the epoch.
+        restorable: seconds for which expunged messages are kept.
+    """
     await asyncio.sleep(limits.SWEEP_FIRST_SECONDS)
     while True:
         try:
             due = partial(sweeping.claim, now=clock(), every=limits.SWEEP_SECONDS)
             if await account.run_in_writer(due):
-                swept = await sweep(account, clock())
+                swept = await sweep(account, clock(), restorable=restorable)
                 log.debug("account swept", account=account.id, expunged=swept.expunged, files=swept.files)
         except (StoreError, *FAILURES) as error:
             log.warning("an account could not be swept", account=account.id, reason=str(error))
         await asyncio.sleep(limits.SWEEP_SECONDS)
 
 
-async def sweep(account: SqliteAccount, now: float, *, orphans_before: float | None = None) -> Swept:
+async def sweep(
+    account: SqliteAccount,
+    now: float,
+    *,
+    restorable: float = limits.RESTORABLE_SECONDS,
+    orphans_before: float | None = None,
+) -> Swept:
     """Remove at once what is due, letting other requests through in between.
 
     Args:
         account: an open account.
         now: seconds since the epoch.
+        restorable: seconds for which expunged messages are kept.
         orphans_before: files without a row that were written before this are leftovers of a crash.
 
     Raises:
         StoreError, apsw.Error, OSError: as they come; what was done stays done.
     """
     result = Swept()
-    restorable = now - limits.RESTORABLE_SECONDS
-    while number := await account.run_in_writer(partial(sweeping.purge, before=restorable)):
+    expunged_before = now - restorable
+    while number := await account.run_in_writer(partial(sweeping.purge, before=expunged_before)):
         result.expunged += number
-    await account.run_in_writer(partial(sweeping.forget_mailboxes, before=restorable))
+    await account.run_in_writer(partial(sweeping.forget_mailboxes, before=expunged_before))
     await _contents(account, result)
     await _orphans(account, now - limits.ORPHAN_SECONDS if orphans_before is None else orphans_before, result)
     for mailbox in await account.in_thread(sweeping.long_logs):

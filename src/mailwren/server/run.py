@@ -13,7 +13,7 @@ from mailwren.base.logs import log
 from mailwren.config.settings import Config, ListenProtocol
 from mailwren.server import systemd
 from mailwren.server.certificates import CertificateReloader, ensure_self_signed
-from mailwren.server.sockets import Bound, bind_all, close_all
+from mailwren.server.sockets import Bound, bind_all, close_all, raise_descriptor_limit
 from mailwren.server.worker import Worker
 
 _RESTART_SECONDS = 1.0
@@ -37,6 +37,7 @@ def serve(config: Config, announce: Callable[[Sequence[Bound]], None] | None = N
         ListenError: an address cannot be listened on.
         CertificateError: the configured certificate cannot be used.
     """
+    raise_descriptor_limit()
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     bound = bind_all(config.listeners, config.workers)
     reloader = _certificate(config, bound)

@@ -4,11 +4,14 @@ TCP sockets are bound with ``SO_REUSEPORT``, one for each worker, so that the ke
 socket is one that all workers share.
 """
 
+import contextlib
 import errno
+import resource
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mailwren.base import limits
 from mailwren.base.logs import log
 from mailwren.config.settings import Listener
 from mailwren.delivery.unix_socket import UnixSocket
@@ -54,6 +57,15 @@ def bind_all(listeners: Sequence[Listener], workers: int) -> list[Bound]:
     if not bound:
         raise ListenError("No address to listen on: configure at least one [[listen]] or use --imap")
     return bound
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files as it may: the usual 1024 are used up by 170 accounts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, limits.DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # forbidden, or beyond what the system really has
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def close_all(bound: Iterable[Bound]) -> None:

@@ -167,7 +167,11 @@ class Session:
                 return event
             if self.connection.eof:
                 raise ConnectionClosed
-            await self.connection.wait()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        await self.connection.wait()
+        self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
 
     def _frame(self) -> Event | None:
         """What the framer has. Raises Bye when there is no room to keep what the client sends."""
@@ -202,7 +206,7 @@ class Session:
                 return None
             if self.connection.eof:
                 raise ConnectionClosed
-            await self.connection.wait()
+            await self._wait()
 
     # --- the loop -------------------------------------------------------------------------------------------
     async def run(self) -> None:
@@ -213,6 +217,7 @@ class Session:
                 await self.flush()
                 while not self._ended:
                     await self._handle(await self.next_event())
+                    await self.breathe()  # pipelined commands without end leave others their turn
         except ConnectionClosed:
             pass
         except Bye as bye:
@@ -289,7 +294,6 @@ class Session:
         await self.flush()
 
     async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
-        self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
         if Effect.SYNCS in command.effects:
             self._mailbox_hint = False
             await self.refresh()

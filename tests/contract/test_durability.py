@@ -36,7 +36,7 @@ def _watch(mail: Mail) -> list[int]:
     seen: list[int] = []
 
     def committing() -> bool:
-        seen.append(connection.pragma("synchronous"))  # type: ignore[arg-type] # an integer
+        seen.append(connection.pragma("synchronous"))
         return False
 
     connection.set_commit_hook(committing)

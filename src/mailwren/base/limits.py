@@ -127,6 +127,10 @@ THREAD_REFERENCES: Final = 100
 """References of one message that are looked up for its thread; honest mail has a few dozen at most."""
 ACCOUNT_IDLE_SECONDS: Final = 60.0
 """How long an account stays open after its last use: polling clients come back within that time."""
+DELTA_RANGES: Final = 2000
+"""UID ranges of one change that are worked into a mailbox in memory on the event loop; more are read in a thread."""
+REFRESHED_ROWS: Final = 5000
+"""Messages changed elsewhere that are worked in on the event loop; with more the mailbox is read anew in a thread."""
 LOG_ROWS: Final = 2000
 """Rows of one mailbox's log before the older half becomes one row."""
 SWEEP_SECONDS: Final = 6 * 3600

@@ -109,6 +109,11 @@ class RangeSet:
         return RangeSet(result)
 
     @property
+    def range_count(self) -> int:
+        """How many ranges there are."""
+        return len(self._starts)
+
+    @property
     def first(self) -> int:
         """The smallest member. Raises IndexError when empty."""
         return self._starts[0]

@@ -11,8 +11,8 @@ Rules for whoever edits this file:
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from mailwren.base.ids import ContentId, FlagSetId, ModSeq, Uid
 from mailwren.base.ranges import RangeSet
@@ -20,6 +20,8 @@ from mailwren.store.values import Mailbox
 
 MessageRow = tuple[int, int, int, int]
 """UID, content, flag set, mod-sequence."""
+Columns: TypeAlias = tuple["array[int]", "array[int]", "array[int]", "array[int]"]
+"""UIDs, contents, flag sets and mod-sequences of messages, in step, with the type codes of :class:`MailboxState`."""
 
 _UPDATES_REMEMBERED: Final = 256
 _FLAG_SETS_REMEMBERED: Final = 1024
@@ -93,17 +95,30 @@ class MailboxState:
         self.mailbox = mailbox
         self.modseq = modseq
 
-    def set_flags(self, uids: RangeSet, flags: FlagSetId, modseq: ModSeq) -> None:
-        """Messages have these flags since ``modseq``: as :meth:`update`, for any number of messages at little cost."""
+    def change_flags(self, uids: RangeSet, changes: Mapping[int, int], modseq: ModSeq) -> None:
+        """Messages whose flag sets are keys of ``changes`` have the sets behind them since ``modseq``."""
         self._remember(uids, modseq)
-        self._note_flag_set(flags)
+        for flags in changes.values():
+            self._note_flag_set(flags)
         for start, stop in self.spans(uids):
-            length = stop - start
-            self.flags[start:stop] = array("I", (flags,)) * length
-            self.modseqs[start:stop] = array("Q", (modseq,)) * length
+            span = self.flags[start:stop]
+            self.flags[start:stop] = array("I", [changes.get(flags, flags) for flags in span])
+            self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
         self.modseq = modseq
 
-    def replace(self, columns: "tuple[array[int], array[int], array[int], array[int]]", mailbox: Mailbox) -> None:
+    def append_columns(self, columns: Columns, modseq: ModSeq) -> None:
+        """Add messages whose UIDs ascend and lie above every UID here: as :meth:`update`, for any number of them."""
+        uids, contents, flags, modseqs = columns
+        self._remember(RangeSet.of_sorted(uids), modseq)
+        for each in set(flags):
+            self._note_flag_set(each)
+        self.uids.extend(uids)
+        self.contents.extend(contents)
+        self.flags.extend(flags)
+        self.modseqs.extend(modseqs)
+        self.modseq = modseq
+
+    def replace(self, columns: Columns, mailbox: Mailbox) -> None:
         """Take in the whole mailbox as it is now: UIDs, contents, flags and mod-sequences, in step."""
         self.uids, self.contents, self.flags, self.modseqs = columns
         self._flag_sets = None

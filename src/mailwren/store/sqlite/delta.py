@@ -1,5 +1,6 @@
 """What a commit changed, for the mailboxes that this process has in memory: cheaper than asking the database again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -16,10 +17,10 @@ class Added(NamedTuple):
 
 
 class Flagged(NamedTuple):
-    """Messages have these flags now."""
+    """Messages, all of whose flags changed: from which flag set to which one."""
 
     uids: RangeSet
-    flags: int
+    changes: Mapping[int, int]
     modseq: ModSeq
 
 

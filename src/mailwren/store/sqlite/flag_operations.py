@@ -1,7 +1,10 @@
 """Changing flags, and claiming what is recent. Set-based: the cost is that of SQLite's rows, not of ours."""
 
+from array import array
 from collections.abc import Mapping
 from typing import Final
+
+import apsw
 
 from mailwren.base.ids import ModSeq, Uid
 from mailwren.base.ranges import RangeSet
@@ -12,9 +15,12 @@ from mailwren.store.sqlite.mailbox_rows import MailboxRow
 from mailwren.store.sqlite.schema import LOG_CHANGED
 from mailwren.store.sqlite.transaction import Transaction
 
-_UPDATE: Final = selection.OverUids("UPDATE message SET flags = ?, modseq = ? WHERE mailbox = ? AND $UIDS")
-_UIDS_BY_FLAGS: Final = selection.OverUids(
-    "SELECT flags, group_concat(uid) FROM message WHERE mailbox = ? AND $UIDS GROUP BY flags"
+_ONE_CHANGE: Final = selection.OverUids(
+    "UPDATE message SET flags = ?, modseq = ? WHERE mailbox = ? AND flags = ? AND $UIDS"
+)
+_CHANGES: Final = selection.OverUids(
+    "UPDATE message SET flags = (SELECT new FROM temp.flag_change WHERE old = flags), modseq = ? "
+    "WHERE mailbox = ? AND flags IN (SELECT old FROM temp.flag_change) AND $UIDS"
 )
 
 
@@ -27,39 +33,32 @@ def set_flags(tx: Transaction, operation: SetFlags) -> FlagsSet:
         uids = uids.difference(refused)
     before = selection.by_flags(tx.connection, box.id, uids)
     after = {flags: tx.flags.changed(flags, operation.mode, operation.flags).id for flags in before}
-    changing = {old: new for old, new in after.items() if old != new}
-    if not changing:
+    changes = {old: new for old, new in after.items() if old != new}
+    if not changes:
         return FlagsSet(RangeSet(), refused, box.highest_modseq)
-    for old, new in changing.items():
+    for old, new in changes.items():
         count, size = before[old]
         box.recount(tx.flags.find(old), -count, -size)
         box.recount(tx.flags.find(new), count, size)
+    if len(changes) < len(before):
+        kept = array("q", before.keys() - changes.keys())
+        uids = uids.difference(selection.WITH_FLAGS.present(tx.connection, box.id, uids, apsw.carray(kept)))
     modseq = tx.next_modseq()
-    if len(changing) == len(before) and len(set(changing.values())) == 1:
-        steps = [Flagged(uids, next(iter(changing.values())), modseq)]
+    _write(tx, box, uids, changes, modseq)
+    return FlagsSet(uids, refused, modseq)
+
+
+def _write(tx: Transaction, box: MailboxRow, uids: RangeSet, changes: Mapping[int, int], modseq: ModSeq) -> None:
+    """Write the new flags of messages, all of which have a flag set that changes."""
+    if len(changes) == 1:
+        ((old, new),) = changes.items()
+        _ONE_CHANGE.run(tx.connection, uids, new, modseq, box.id, old)
     else:
-        steps = _split(tx, box, uids, changing, modseq)
-    return FlagsSet(_write(tx, box, steps, modseq), refused, modseq)
-
-
-def _split(
-    tx: Transaction, box: MailboxRow, uids: RangeSet, changing: Mapping[int, int], modseq: ModSeq
-) -> list[Flagged]:
-    """Which of the UIDs are to have which flags, where they differ."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    for old, text in _UIDS_BY_FLAGS.run(tx.connection, uids, box.id):
-        if old in changing:
-            found.setdefault(changing[old], []).extend(RangeSet.of(selection.numbers(text)).ranges())
-    return [Flagged(RangeSet(ranges), flags, modseq) for flags, ranges in found.items()]
-
-
-def _write(tx: Transaction, box: MailboxRow, steps: list[Flagged], modseq: ModSeq) -> RangeSet:
-    """Write the new flags; the UIDs that have them."""
-    for step in steps:
-        _UPDATE.run(tx.connection, step.uids, step.flags, modseq, box.id)
-    changed = steps[0].uids if len(steps) == 1 else RangeSet([each for step in steps for each in step.uids.ranges()])
-    tx.changed(box, modseq, LOG_CHANGED, changed.ranges()).steps.extend(steps)
-    return changed
+        tx.execute("CREATE TEMP TABLE IF NOT EXISTS flag_change(old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+        tx.execute("DELETE FROM temp.flag_change")
+        tx.connection.executemany("INSERT INTO temp.flag_change VALUES(?, ?)", changes.items())
+        _CHANGES.run(tx.connection, uids, modseq, box.id)
+    tx.changed(box, modseq, LOG_CHANGED, uids).steps.append(Flagged(uids, changes, modseq))
 
 
 def claim_recent(tx: Transaction, operation: ClaimRecent) -> RecentClaimed:

@@ -6,21 +6,21 @@ them changed after M. UIDs that were expunged within such a run are all told: be
 """
 
 from array import array
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import apsw
 
 from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
-from mailwren.store.mailbox_state import MessageRow
+from mailwren.store.mailbox_state import Columns, MessageRow
 from mailwren.store.sqlite import selection
 from mailwren.store.sqlite.mailbox_rows import MAILBOX_BY_ID, mailbox_of
 from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
 from mailwren.store.sqlite.schema import LOG_CHANGED, LOG_EXPUNGED
 from mailwren.store.values import Changes, Mailbox
 
-Columns: TypeAlias = tuple["array[int]", "array[int]", "array[int]", "array[int]"]
-"""UIDs, contents, flags and mod-sequences, in step."""
+_NOTHING = RangeSet()
 _COLUMNS_AT_ONCE = 16_384
 """Messages turned into numbers at a time: another thread waits a millisecond for each such step."""
 _ROWS = selection.OverUids("SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND $UIDS ORDER BY uid")
@@ -65,63 +65,71 @@ def read_rows(connection: apsw.Connection, mailbox: MailboxId, uids: RangeSet) -
     return rows
 
 
-def read_columns(connection: apsw.Connection, mailbox: MailboxId) -> Columns:
-    """All messages of a mailbox; a million in half a second. To be called within one transaction."""
+def read_columns(connection: apsw.Connection, mailbox: MailboxId, after: int = 0) -> Columns:
+    """All messages with UIDs above ``after``; a million in half a second. To be called within one transaction."""
     result: Columns = (array("I"), array("Q"), array("I"), array("Q"))
-    last = 0
     while True:
         texts = fetch_one(
             connection,
             "SELECT group_concat(uid), group_concat(content), group_concat(flags), group_concat(modseq) FROM ("
             "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?)",
-            (mailbox, last, _COLUMNS_AT_ONCE),
+            (mailbox, after, _COLUMNS_AT_ONCE),
         )
         if texts[0] is None:
             return result
         for column, text in zip(result, texts, strict=True):
             column.extend(selection.numbers(text))
-        last = result[0][-1]
+        after = result[0][-1]
+
+
+class Known(NamedTuple):
+    """What a state knows of its mailbox already."""
+
+    modseq: ModSeq
+    last_uid: int
 
 
 class Refreshed(NamedTuple):
     """What a mailbox's state needs to be brought up to date, read in one snapshot."""
 
-    since: ModSeq | None
-    """The state's mod-sequence that this is to be applied to; ``None`` where that does not matter."""
+    known: Known | None
+    """What this is to be applied to; ``None`` when ``columns`` are the whole mailbox."""
     mailbox: Mailbox | None
     """``None`` when it was deleted."""
-    changes: Changes | None
-    """Since the state's mod-sequence; ``None`` when ``columns`` are the whole mailbox instead."""
-    rows: list[MessageRow]
-    columns: Columns | None
+    rows: Sequence[MessageRow] = ()
+    """Messages that were known and have changed."""
+    expunged: RangeSet = _NOTHING
+    columns: Columns | None = None
+    """Messages that were not known; ``None`` when there are none."""
 
 
 def read_refreshed(
-    connection: apsw.Connection, mailbox: MailboxId, modseq: ModSeq | None, *, within: int
+    connection: apsw.Connection, mailbox: MailboxId, known: Known | None, *, within: int
 ) -> Refreshed | None:
-    """Everything since ``modseq`` (``None``: the whole mailbox) from one snapshot.
+    """Everything that a state does not know (``None``: the whole mailbox) from one snapshot.
 
     Args:
-        within: the octets of log and the rows that may be read; ``None`` is returned where there is more to do.
+        within: how many octets of log and how many messages may be read; ``None`` is returned where it is more.
     """
     connection.execute("BEGIN")
     try:
-        return _refreshed(connection, mailbox, modseq, within)
+        box = read_mailbox(connection, mailbox)
+        if box is None:
+            return Refreshed(known, None)
+        if known is not None:
+            return _changed(connection, box, known, within)
+        return None if box.messages > within else Refreshed(None, box, columns=read_columns(connection, mailbox))
     finally:
         connection.execute("ROLLBACK")
 
 
-def _refreshed(connection: apsw.Connection, key: MailboxId, modseq: ModSeq | None, within: int) -> Refreshed | None:
-    mailbox = read_mailbox(connection, key)
-    if mailbox is None:
-        return Refreshed(None, None, None, [], None)
-    if modseq is None:
-        if mailbox.messages > within:
-            return None
-        return Refreshed(None, mailbox, None, [], read_columns(connection, key))
-    if log_length(connection, key, modseq) > within:
+def _changed(connection: apsw.Connection, box: Mailbox, known: Known, within: int) -> Refreshed | None:
+    if log_length(connection, box.id, known.modseq) > within:
         return None
-    changes = read_changes(connection, mailbox, modseq)
+    changes = read_changes(connection, box, known.modseq)
     if len(changes.changed) > within:
         return None
-    return Refreshed(modseq, mailbox, changes, read_rows(connection, key, changes.changed), None)
+    rows = read_rows(connection, box.id, changes.changed.clipped(1, known.last_uid))
+    added = bool(changes.changed) and changes.changed.last > known.last_uid
+    columns = read_columns(connection, box.id, known.last_uid) if added else None
+    return Refreshed(known, box, rows, changes.expunged, columns)

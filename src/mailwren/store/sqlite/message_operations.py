@@ -61,7 +61,7 @@ def append(tx: Transaction, operation: Append, stage: Callable[[], Staged]) -> A
     box.count(flags, 1, staged.size)
     tx.meta.messages += 1
     tx.meta.octets += staged.size
-    tx.changed(box, modseq, LOG_CHANGED, [(uid, uid)]).steps.append(Added((uid, content, flags.id, modseq)))
+    tx.changed(box, modseq, LOG_CHANGED, RangeSet([(uid, uid)])).steps.append(Added((uid, content, flags.id, modseq)))
     return Appended(Uid(uid), box.uid_validity, modseq)
 
 
@@ -111,14 +111,14 @@ def _copy(tx: Transaction, source: MailboxRow, uids: RangeSet, target: MailboxRo
             base += high - low + 1
     else:
         _COPY_NUMBERED.run(tx.connection, uids, target.id, first - 1, modseq, tx.now, source.id)
-    last = first + len(uids) - 1
-    tx.changed(target, modseq, LOG_CHANGED, [(first, last)]).complete = False
-    return RangeSet([(first, last)])
+    new = RangeSet([(first, first + len(uids) - 1)])
+    tx.changed(target, modseq, LOG_CHANGED, new).complete = False
+    return new
 
 
 def _remove(tx: Transaction, box: MailboxRow, uids: RangeSet, modseq: ModSeq) -> None:
     _DELETE.run(tx.connection, uids, box.id)
-    tx.changed(box, modseq, LOG_EXPUNGED, uids.ranges()).steps.append(Removed(uids, modseq))
+    tx.changed(box, modseq, LOG_EXPUNGED, uids).steps.append(Removed(uids, modseq))
 
 
 def expunge(tx: Transaction, operation: Expunge) -> Expunged:

@@ -101,7 +101,7 @@ def _log_again(tx: Transaction, mailbox: MailboxId, uids: RangeSet) -> None:
     if uids:
         modseq = tx.next_modseq()
         _TOUCH.run(tx.connection, uids, modseq, mailbox)
-        tx.changed(tx.mailbox(mailbox), modseq, LOG_CHANGED, uids.ranges())
+        tx.changed(tx.mailbox(mailbox), modseq, LOG_CHANGED, uids)
 
 
 def _contents(tx: Transaction, check: AccountCheck) -> None:

@@ -39,11 +39,17 @@ def _signed(number: int) -> int:
 _COUNT: Final = (
     "SELECT count(*), min(m.uid), max(m.uid) FROM message m WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION"
 )
-_LIST: Final = "SELECT group_concat(m.uid) FROM message m WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION"
+_LIST: Final = (
+    "SELECT group_concat(uid), max(uid) FROM (SELECT m.uid AS uid FROM message m "
+    "WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION ORDER BY m.uid LIMIT 16384)"
+)
+"""So many at a time as become numbers in a millisecond, for which other threads have to wait."""
 _PACKED: Final = (
     "SELECT group_concat(m.uid) FROM carray(?) wanted CROSS JOIN message m ON m.mailbox = ? AND m.uid BETWEEN "
     "(wanted.value >> 32) & 4294967295 AND wanted.value & 4294967295 $CONDITION"
 )
+_SMALL_RANGE: Final = 1000
+_PACKED_AT_ONCE: Final = 16_384
 
 
 class Condition:
@@ -60,28 +66,53 @@ class Condition:
     # Any: what SQLite takes has no common type.
     def present(self, connection: apsw.Connection, mailbox: MailboxId, wanted: RangeSet, *bindings: Any) -> RangeSet:
         """The UIDs of the set that exist in a mailbox and meet the condition."""
-        ranges = list(wanted.ranges())
-        if len(ranges) > limits.RANGES_ONE_BY_ONE:
-            text = fetch_value(connection, self._packed, (packed(wanted), mailbox, *bindings))
-            return RangeSet.of_sorted(numbers(text))
         found: list[tuple[int, int]] = []
-        for low, high in ranges:
-            found.extend(self._between(connection, (mailbox, low, high, *bindings)))
+        many = wanted.range_count > limits.RANGES_ONE_BY_ONE
+        small: list[tuple[int, int]] = []
+        for low, high in wanted.ranges():
+            if many and high - low < _SMALL_RANGE:
+                small.append((low, high))
+            else:
+                found.extend(self._between(connection, mailbox, low, high, bindings))
+        for some in _slices(small):
+            text = fetch_value(connection, self._packed, (packed(some), mailbox, *bindings))
+            found.extend(RangeSet.of_sorted(numbers(text)).ranges())
         return RangeSet(found)
 
-    def _between(self, connection: apsw.Connection, bindings: tuple[Any, ...]) -> Iterator[tuple[int, int]]:
-        count, first, last = fetch_one(connection, self._count, bindings)
-        if not count:
-            return
-        if last - first + 1 == count:
+    def _between(
+        self, connection: apsw.Connection, mailbox: MailboxId, low: int, high: int, bindings: tuple[Any, ...]
+    ) -> Iterator[tuple[int, int]]:
+        count, first, last = fetch_one(connection, self._count, (mailbox, low, high, *bindings))
+        if count and last - first + 1 == count:
             yield first, last
             return
-        yield from RangeSet.of_sorted(numbers(fetch_value(connection, self._list, bindings))).ranges()
+        while count:
+            text, stop = fetch_one(connection, self._list, (mailbox, first, last, *bindings))
+            uids = numbers(text)
+            yield from RangeSet.of_sorted(uids).ranges()
+            count -= len(uids)
+            first = stop + 1
+
+
+def _slices(ranges: list[tuple[int, int]]) -> Iterator[RangeSet]:
+    """The ranges in parts that name no more than so many UIDs each."""
+    part: list[tuple[int, int]] = []
+    named = 0
+    for low, high in ranges:
+        part.append((low, high))
+        named += high - low + 1
+        if named >= _PACKED_AT_ONCE:
+            yield RangeSet(part)
+            part, named = [], 0
+    if part:
+        yield RangeSet(part)
 
 
 EXISTING: Final = Condition()
 CHANGED_AFTER: Final = Condition("AND m.modseq > ?")
 """Binds a mod-sequence."""
+WITH_FLAGS: Final = Condition("AND m.flags IN (SELECT value FROM carray(?))")
+"""Binds an array of flag set ids."""
 DELETED: Final = Condition("AND m.flags IN (SELECT id FROM flag_set WHERE deleted)")
 
 
@@ -97,11 +128,10 @@ class OverUids:
 
     def run(self, connection: apsw.Connection, uids: RangeSet, *bindings: Any) -> list[Any]:
         """Run it; its rows, if it has any, one after the other."""
-        ranges = list(uids.ranges())
-        if len(ranges) > limits.RANGES_ONE_BY_ONE:
+        if uids.range_count > limits.RANGES_ONE_BY_ONE:
             return fetch(connection, self._among, (*bindings, apsw.carray(array("q", uids))))
         rows: list[Any] = []
-        for low, high in ranges:
+        for low, high in uids.ranges():
             rows += fetch(connection, self._between, (*bindings, low, high))
         return rows
 

@@ -15,19 +15,19 @@ from weakref import WeakValueDictionary
 import apsw
 
 from mailwren.base import limits
-from mailwren.base.ids import FlagSetId, MailboxId, ModSeq
+from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.sqlite.delta import Added, Delta, Flagged, Removed
 from mailwren.store.sqlite.failures import translated
-from mailwren.store.sqlite.log_reading import Refreshed, read_mailbox, read_refreshed
+from mailwren.store.sqlite.log_reading import Known, Refreshed, read_mailbox, read_refreshed
 
 R = TypeVar("R")
 RunInThread = Callable[[Callable[[apsw.Connection], R]], Awaitable[R]]
 _WITHOUT_LIMIT: Final = 1 << 62
-_ROWS_IN_THREAD: Final = 20_000
-"""Changed rows up to which they are worked in one by one; more cost the event loop less as a whole new mailbox."""
+_IN_THREAD: Final = 1_000_000
+"""Octets of log, and messages, beyond which the whole mailbox is quicker to read."""
 
 
 class StateCache:
@@ -88,25 +88,26 @@ class States:
             return read_refreshed(self._reader, mailbox, None, within=limits.ROWS_AT_ONCE)
         now = read_mailbox(self._reader, mailbox)
         if now is None or now.highest_modseq == state.modseq:
-            return Refreshed(state.modseq, now, None, [], None)
-        return read_refreshed(self._reader, mailbox, state.modseq, within=limits.ROWS_AT_ONCE)
+            return Refreshed(_known(state), now)
+        return read_refreshed(self._reader, mailbox, _known(state), within=limits.ROWS_AT_ONCE)
 
     async def _much(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
         """What is new, read in the thread, once for all who wait for it."""
         loading = self._loading.get(mailbox)
         if loading is None:
-            modseq = None if state is None else state.modseq
-            loading = asyncio.ensure_future(self._read_much(mailbox, modseq))
+            loading = asyncio.ensure_future(self._read_much(mailbox, None if state is None else _known(state)))
             self._loading[mailbox] = loading
             loading.add_done_callback(lambda _: self._loading.pop(mailbox, None))
             loading.add_done_callback(_retrieved)
         return await asyncio.shield(loading)
 
-    async def _read_much(self, mailbox: MailboxId, modseq: ModSeq | None) -> Refreshed | None:
+    async def _read_much(self, mailbox: MailboxId, known: Known | None) -> Refreshed | None:
         def read(connection: apsw.Connection) -> Refreshed | None:
             refreshed = None
-            if modseq is not None:
-                refreshed = read_refreshed(connection, mailbox, modseq, within=_ROWS_IN_THREAD)
+            if known is not None:
+                refreshed = read_refreshed(connection, mailbox, known, within=_IN_THREAD)
+                if refreshed is not None and len(refreshed.rows) > limits.REFRESHED_ROWS:
+                    refreshed = None
             return refreshed or read_refreshed(connection, mailbox, None, within=_WITHOUT_LIMIT)
 
         return await self._in_thread(read)
@@ -118,19 +119,21 @@ class States:
             if state is not None:
                 self._gone(state)
             raise NoSuchMailbox("the mailbox does not exist any more")
-        mailbox, changes = refreshed.mailbox, refreshed.changes
-        if refreshed.columns is not None:
+        mailbox, columns = refreshed.mailbox, refreshed.columns
+        if refreshed.known is None:
+            assert columns is not None
             if state is None:
                 state = self._states[key] = MailboxState(mailbox)
             if state.modseq < mailbox.highest_modseq:
-                state.replace(refreshed.columns, mailbox)
+                state.replace(columns, mailbox)
             return state
-        if state is None or state.modseq != refreshed.since:
+        if state is None or _known(state) != refreshed.known:
             return None
-        if changes is None:
-            state.mailbox = mailbox
-        else:
-            state.update(refreshed.rows, changes.expunged, mailbox, changes.modseq)
+        if mailbox.highest_modseq != state.modseq:
+            state.update(refreshed.rows, refreshed.expunged, mailbox, mailbox.highest_modseq)
+            if columns is not None:
+                state.append_columns(columns, mailbox.highest_modseq)
+        state.mailbox = mailbox
         return state
 
     def _gone(self, state: MailboxState) -> None:
@@ -163,8 +166,8 @@ def _apply(state: MailboxState, delta: Delta) -> None:
         match step:
             case Added(row):
                 state.update([row], nothing, state.mailbox, ModSeq(row[3]))
-            case Flagged(uids, flags, modseq):
-                state.set_flags(uids, FlagSetId(flags), modseq)
+            case Flagged(uids, changes, modseq):
+                state.change_flags(uids, changes, modseq)
             case Removed(uids, modseq):
                 state.update([], uids, state.mailbox, modseq)
 
@@ -173,3 +176,7 @@ def _retrieved(loading: "asyncio.Future[Refreshed | None]") -> None:
     """An error is for those who wait; where nobody waits any more, nobody needs it."""
     if not loading.cancelled():
         loading.exception()
+
+
+def _known(state: MailboxState) -> Known:
+    return Known(state.modseq, state.uids[-1] if state.uids else 0)

@@ -8,12 +8,12 @@ Rules for whoever edits this file or the operations:
    :meth:`Transaction.delta`, in the same operation.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import apsw
 
+from mailwren.base import limits
 from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.store.blobs.api import BlobStore
@@ -32,7 +32,7 @@ class LogEntry:
     kind: int
     first: ModSeq
     last: ModSeq
-    uids: list[tuple[int, int]]
+    uids: RangeSet
 
 
 @dataclass(slots=True)
@@ -108,21 +108,16 @@ class Transaction:
         return ModSeq(self.meta.modseq)
 
     # --- the log ------------------------------------------------------------------------------------------------
-    def changed(self, box: MailboxRow, modseq: ModSeq, kind: int, ranges: Iterable[tuple[int, int]]) -> Delta:
+    def changed(self, box: MailboxRow, modseq: ModSeq, kind: int, uids: RangeSet) -> Delta:
         """Log UIDs of a mailbox that came, changed or went with a mod-sequence; the delta that wants the steps."""
         delta = self.touched(box)
         box.highest_modseq = modseq
+        if uids.range_count > limits.DELTA_RANGES:
+            delta.complete = False
         last = self._log[-1] if self._log else None
-        uids = list(ranges)
-        if (
-            last is not None
-            and kind == LOG_CHANGED == last.kind
-            and last.mailbox == box.id
-            and len(uids) == 1
-            and last.uids[-1][1] + 1 == uids[0][0]
-        ):
+        if last is not None and kind == LOG_CHANGED == last.kind and last.mailbox == box.id and _follows(last, uids):
             # A run of new messages is one row, whatever their number.
-            self._log[-1] = replace(last, last=modseq, uids=[*last.uids[:-1], (last.uids[-1][0], uids[0][1])])
+            self._log[-1] = replace(last, last=modseq, uids=RangeSet([(last.uids.first, uids.last)]))
         else:
             self._log.append(LogEntry(box.id, kind, modseq, modseq, uids))
         return delta
@@ -165,7 +160,7 @@ class Transaction:
         for entry in self._log:
             self.execute(
                 "INSERT INTO change VALUES(?, ?, ?, ?, ?)",
-                (entry.mailbox, entry.last, entry.kind, entry.first, str(RangeSet(entry.uids))),
+                (entry.mailbox, entry.last, entry.kind, entry.first, str(entry.uids)),
             )
         self._log.clear()
         for mailbox, delta in self.deltas.items():
@@ -174,3 +169,7 @@ class Transaction:
                 row.save(self.connection)
                 delta.mailbox = row.value()
         self.meta.save(self.connection)
+
+
+def _follows(entry: LogEntry, uids: RangeSet) -> bool:
+    return entry.uids.range_count == uids.range_count == 1 and entry.uids.last + 1 == uids.first

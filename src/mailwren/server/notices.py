@@ -12,11 +12,25 @@ if TYPE_CHECKING:
     from mailwren.store.api import Account
 
 
-async def tell(session: "Session", selected: Selected, *, may_expunge: bool) -> None:
-    """Move the view to the state's present and send what the client must know, in the order of view.py's rule 3."""
+_AT_ONCE = 1000
+"""Responses that are made before others have their turn."""
+
+
+async def tell(session: "Session", selected: Selected, *, may_expunge: bool, with_uid: bool = False) -> None:
+    """Move the view to the state's present and send what the client must know, in the order of view.py's rule 3.
+
+    Args:
+        session: whose client is told.
+        selected: its mailbox.
+        may_expunge: EXPUNGE may go out now.
+        with_uid: the notices follow a UID command: FETCH responses name the UID (RFC 9051 §6.4.9). After ENABLE
+            IMAP4rev2 they always do (RFC 9051 §7.5.2, "they MUST include UID FETCH item").
+    """
     update = selected.view.advance(may_expunge=may_expunge)
-    for number in update.expunged:
-        session.send(b"* %d EXPUNGE\r\n" % number)
+    for start in range(0, len(update.expunged), _AT_ONCE):
+        numbers = update.expunged[start : start + _AT_ONCE]
+        session.send(b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers]))
+        await session.breathe()
     if update.exists is not None:
         session.send(b"* %d EXISTS\r\n" % update.exists)
         if not session.rev2:
@@ -25,7 +39,8 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool) -> 
     if update.flags or update.exists is not None:
         tell_new_keywords(session, selected)
     if update.flags:
-        send_flags(session, selected, update.flags, with_uid=False)
+        # "If the server chooses to send unsolicited FETCH responses, they MUST include UID" (RFC 9051 §7.5.2)
+        send_flags(session, selected, update.flags, with_uid=session.rev2)
 
 
 def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool) -> None:

@@ -37,6 +37,7 @@ class ImapProtocol(asyncio.Protocol):
         "_timeout",
         "_waiter",
         "_writable",
+        "arrivals",
         "eof",
         "framer",
         "peer",
@@ -58,6 +59,8 @@ class ImapProtocol(asyncio.Protocol):
         self.secure = secure
         self.peer = ""
         self.eof = False
+        self.arrivals = 0
+        """How often octets came in: whoever asks again sees whether any came meanwhile."""
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -80,6 +83,7 @@ class ImapProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived and wake the session."""
+        self.arrivals += 1
         self.framer.feed(data)
         if self.framer.buffered > _READ_AHEAD and not self._reading_paused and self.transport is not None:
             self._reading_paused = True

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from mailwren.base.ids import MailboxId
+from mailwren.base.ids import MailboxId, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.errors import Refused
 from mailwren.server.view import Span, View
 from mailwren.store.api import Account
-from mailwren.store.errors import NoSuchMailbox
+from mailwren.store.errors import NoSuchMailbox, StoreUnavailable
 from mailwren.store.mailbox_state import MailboxState, uid_spans
 from mailwren.store.operations import ClaimRecent, RecentClaimed
 
@@ -43,12 +43,19 @@ class Selected:
         if first >= mailbox.uid_next:
             return
         if not self.read_only:
-            (outcome,) = await self.account.apply([ClaimRecent(self.id)])
-            assert isinstance(outcome, RecentClaimed)
-            first = outcome.first
+            first = await self._claim(first)
         if first <= self.view.last_uid():
             fresh = RangeSet([(first, self.view.last_uid())])
             self.view.recent = self.view.recent.union(fresh)
+
+    async def _claim(self, first: Uid) -> Uid:
+        try:
+            (outcome,) = await self.account.apply([ClaimRecent(self.id)])
+        except StoreUnavailable:
+            # A full disk keeps nobody from opening and emptying a mailbox; unclaimed messages count as recent.
+            return first
+        assert isinstance(outcome, RecentClaimed)
+        return outcome.first
 
     def recent_count(self) -> int:
         """How many messages are recent for this session."""

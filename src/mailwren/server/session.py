@@ -18,6 +18,7 @@ from mailwren.base import limits
 from mailwren.base.ids import MailboxId
 from mailwren.base.logs import log
 from mailwren.base.ranges import RangeSet
+from mailwren.imap import wire
 from mailwren.imap.errors import BadCommand, Bye, ImapError, Refused
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
@@ -28,7 +29,7 @@ from mailwren.server.table import AnyCommand, Completion, Effect, Request, State
 from mailwren.store.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from mailwren.auth.users import User
     from mailwren.server.context import ServerContext
@@ -74,7 +75,10 @@ class Session:
         self._counted = False
         self._unwatch: Callable[[], None] | None = None
         self._mailbox_hint = False
-        self._last_activity = context.clock()
+        self._running = False
+        self._arrivals = 0
+        self._active = context.clock()
+        """When the last heartbeat came by that found the client or the server at work."""
         self._slice_end = 0.0
         self._login_deadline = asyncio.get_running_loop().call_later(context.config.login_timeout, self._login_too_late)
 
@@ -135,15 +139,27 @@ class Session:
 
     async def tell(self, *, may_expunge: bool, refresh: bool = True) -> None:
         """Tell the client what changed in its mailbox (RFC 9051 §5.2, §7.5.1)."""
+        self._mailbox_hint = False  # first: a hint that comes while we look is for the next time
         selected = self.selected
         if selected is None:
             return
-        if refresh:
-            await selected.refresh()
-        self._mailbox_hint = False
-        if selected.state.deleted:
+        try:
+            if refresh:
+                await selected.refresh()
+            if selected.state.deleted:
+                self._selected_is_gone()
+            else:
+                await notices.tell(self, selected, may_expunge=may_expunge and not self._numbers_wait())
+        except StoreError as error:
+            # What the client asked for was done or refused by itself; what is new it will be told next time.
+            log.warning("changes not told", mailbox=selected.id, reason=str(error))
+
+    def _selected_is_gone(self) -> None:
+        """Another session deleted the mailbox (RFC 9051 §3, RFC 2180 §3.3). IMAP4rev1 has no word for that but BYE."""
+        if not self.rev2:
             raise Bye("The selected mailbox was deleted")
-        await notices.tell(self, selected, may_expunge=may_expunge and not self._numbers_wait())
+        self.select(None)
+        self.send(b"* OK [CLOSED] The selected mailbox was deleted\r\n")
 
     def _numbers_wait(self) -> bool:
         """Whether the next pipelined command names messages by number: then no EXPUNGE may come before it."""
@@ -163,7 +179,6 @@ class Session:
                 raise Bye("Server is shutting down", b"UNAVAILABLE")
             event, self._peeked = self._peeked or self._frame(), None
             if event is not None:
-                self._last_activity = self.context.clock()
                 return event
             if self.connection.eof:
                 raise ConnectionClosed
@@ -178,7 +193,7 @@ class Session:
         try:
             return self.connection.framer.next_event()
         except OSError as error:
-            log.error("no room for a message", reason=str(error))  # noqa: TRY400 - the disk's fault, not a program's
+            log.error("no room for a message", reason=str(error))
             raise Bye("No room to take in your message now, try again later", b"UNAVAILABLE") from error
 
     async def read_line(self) -> bytes:
@@ -216,7 +231,10 @@ class Session:
                 self.send(self.features.greeting(self))
                 await self.flush()
                 while not self._ended:
-                    await self._handle(await self.next_event())
+                    event = await self.next_event()
+                    self._running = True
+                    await self._handle(event)
+                    self._running = False
                     await self.breathe()  # pipelined commands without end leave others their turn
         except ConnectionClosed:
             pass
@@ -314,9 +332,7 @@ class Session:
         self.send(request.tag + b" OK " + code + text + b"\r\n")
 
     def _answer(self, tag: bytes, error: ImapError) -> None:
-        code = b"[" + error.code + b"] " if error.code else b""
-        text = error.text.encode("ascii" if not self.utf8 else "utf-8", "backslashreplace")
-        self.send(tag + b" " + error.status + b" " + code + text.translate(_ONE_LINE) + b"\r\n")
+        self.send(wire.status_line(tag, error.status, error.text, error.code))
 
     def _count_bad(self) -> None:
         """Probes and speakers of other protocols are shown the door before login."""
@@ -325,23 +341,24 @@ class Session:
             raise Bye("Too many invalid commands")
 
     # --- login, selection, end ------------------------------------------------------------------------------
-    async def logged_in(self, user: "User") -> None:
-        """The client proved to be ``user``.
+    async def logged_in(self, user: "User", prepare: "Callable[[Account], Awaitable[None]]") -> None:
+        """The client proved to be ``user``; ``prepare`` is to put the account in order.
 
         Raises:
             Refused: too many connections of this user from this address.
-            StoreError: the user's mail cannot be used.
+            StoreError: the user's mail cannot be used. In both cases nobody is logged in.
         """
-        if not self.context.may_log_in(user.name, self.connection.peer):
-            raise Refused("Too many connections of this user from your address", b"LIMIT")
         try:
             account = await self.context.store.account(user.account_id)
         except StoreError as error:
             failures.log_fault(error, user=user.name, account=user.account_id)
             raise
-        if self.connection.closed:
+        try:
+            await prepare(account)
+            self._check_welcome(user)
+        except BaseException:
             await self.context.store.release(account)
-            raise ConnectionClosed
+            raise
         self._account = account
         self.user = user
         self.state = State.AUTHENTICATED
@@ -350,6 +367,12 @@ class Session:
         self.context.count_logged_in(user.name, self.connection.peer, 1)
         self.features.authenticated(self.connection.framer, self.policy, self.context.config)
         self._unwatch = account.watch(self._hint)
+
+    def _check_welcome(self, user: "User") -> None:
+        if self.connection.closed:
+            raise ConnectionClosed
+        if not self.context.may_log_in(user.name, self.connection.peer):
+            raise Refused("Too many connections of this user from your address", b"LIMIT")
 
     def select(self, selected: Selected | None) -> None:
         """Change the selected mailbox; ``None`` selects nothing."""
@@ -369,11 +392,17 @@ class Session:
                 self.connection.wake()
 
     def heartbeat(self, now: float) -> None:
-        """Look again if idling; end if silent for too long (never while idling: clients stay for days)."""
+        """Look again if idling; end if silent for too long: never while idling, clients stay for days (RFC 9051 §5.4).
+
+        Nor while a command runs or a message is on its way: a slow line is not silence.
+        """
         if self.idling:
             self._mailbox_hint = True
             self.connection.wake()
-        elif now - self._last_activity > self.context.config.idle_timeout:
+        if self.idling or self._running or self._arrivals != self.connection.arrivals:
+            self._arrivals = self.connection.arrivals
+            self._active = now
+        elif now - self._active > self.context.config.idle_timeout:
             self.connection.write(b"* BYE Idle for too long\r\n")
             self.connection.close()
 
@@ -414,6 +443,3 @@ def _first_words(frame: CommandFrame) -> str:
         if words and words[0].upper() == b"UID"
         else (words[0].decode("ascii", "replace")[:40] if words else "")
     )
-
-
-_ONE_LINE = bytes.maketrans(b"\r\n\0", b"   ")

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailwren.auth.errors import (
@@ -17,10 +18,14 @@ from mailwren.imap.core.arguments import Authenticate, Login, NoArguments
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.server.table import Completion, Request
 from mailwren.store.defaults import ensure_default_mailboxes
+from mailwren.store.errors import StoreUnavailable
 from mailwren.store.quota import keep_quota
 
 if TYPE_CHECKING:
+    from mailwren.auth.users import User
+    from mailwren.config.settings import Config
     from mailwren.server.session import Session
+    from mailwren.store.api import Account
 
 
 def login_allowed(session: "Session") -> bool:
@@ -50,9 +55,10 @@ async def run_starttls(session: "Session", _arguments: NoArguments, request: Req
         raise BadCommand("STARTTLS is not offered on this connection")
     if session.connection.secure:
         raise BadCommand("TLS is already on")
-    session.connection.framer.discard_buffer()
     session.send(request.tag + b" OK Begin TLS negotiation now\r\n")
     await session.flush()
+    # At the last moment: whatever came while the client was slow to read is gone too.
+    session.connection.framer.discard_buffer()
     await session.connection.start_tls(session.context.tls(), session.context.config.login_timeout)
     session.client_id = {}
     return Completion(silent=True)
@@ -83,6 +89,15 @@ async def _exchange(session: "Session", mechanism: Mechanism, initial: bytes | N
         raise BadCommand("That response is not base64") from error
 
 
+async def _prepare(config: "Config", user: "User", account: "Account") -> None:
+    try:
+        await keep_quota(account, *config.quota_for(user.quota_octets, user.quota_messages))
+        await ensure_default_mailboxes(account, config.default_mailboxes)
+    except StoreUnavailable as error:
+        # Such as a full disk: who is to make room must be let in. The next login tries again.
+        log.warning("account not prepared", user=user.name, reason=str(error))
+
+
 async def _log_in(session: "Session", credentials: Credentials) -> Completion:
     context, address, name = session.context, session.connection.peer, credentials.user_name
     delay = context.throttle.delay(address, name, context.clock())
@@ -98,9 +113,7 @@ async def _log_in(session: "Session", credentials: Credentials) -> Completion:
         refused = isinstance(error, AuthorizationRefused)
         raise Refused(str(error), b"AUTHORIZATIONFAILED" if refused else b"AUTHENTICATIONFAILED") from error
     context.throttle.succeeded(address, name, context.clock())
-    await session.logged_in(user)
-    await keep_quota(session.account, *context.config.quota_for(user.quota_octets, user.quota_messages))
-    await ensure_default_mailboxes(session.account, context.config.default_mailboxes)
+    await session.logged_in(user, partial(_prepare, context.config, user))
     log.info("login", user=user.name, address=address, tls=session.connection.secure)
     capabilities = session.features.capability_text(session)
     # Several clients overlook the response code, others the untagged line: both are sent.

@@ -1,6 +1,7 @@
 """`mailwren user …`: the users of a server. They work while it runs; a change counts at once."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -265,8 +266,59 @@ def enable_user(
 def disable_user(
     context: typer.Context, *, name: UserArgument, data: DataOption = None, config: ConfigOption = None
 ) -> None:
-    """Keep a user from logging in. Mail still comes in and is kept."""
+    """Keep a user from logging in. The mail is kept; new mail for the user is refused."""
     _set_enabled(context, name, False, data, config)
+
+
+@users.command("restored")
+def mark_users_restored(
+    context: typer.Context,
+    *,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]…", help="The users' names.", show_default=False)
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="All users.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say that users' files were put back from an older copy, with the server stopped.
+
+    Their mailboxes get a new UIDVALIDITY, so that mail programs read them anew instead of taking new messages for those
+    that were lost with the copy.
+    """
+    from mailwren.store.bus_unix import is_served
+
+    if bool(names) == everyone:
+        raise Misuse("Say whose files they are: names, or --all.")
+    settings = read_config(context, data, config)
+    existing_data(settings)
+    if is_served(settings.data):
+        raise CommandRefused(f"A server runs on {settings.data}: stop it first.")
+    with open_users(settings) as directory:
+        chosen = directory.users() if everyone else [directory.get(name) for name in names or ()]
+    _mark_restored(settings, chosen)
+
+
+def _mark_restored(config: Config, chosen: "list[User]") -> None:
+    """Give each user's mailboxes a new UIDVALIDITY. Raises CommandRefused: not all could be."""
+    from mailwren.store.errors import StoreError
+    from mailwren.store.sqlite.folders import account_folder
+    from mailwren.store.sqlite.restored import mark_restored
+
+    failed = 0
+    for user in chosen:
+        folder = account_folder(config.data, user.account_id)
+        if not folder.is_dir():
+            continue
+        try:
+            count = mark_restored(folder, time.time())
+        except StoreError as error:
+            failed += 1
+            notice(f"{user.name}: {error}")
+        else:
+            print(f"{user.name}: mail programs will read {count} mailboxes anew.")
+    if failed:
+        raise CommandRefused(f"Not done for {failed} of {len(chosen)} users; `mailwren check` says more.")
 
 
 @dataclass(frozen=True, slots=True)

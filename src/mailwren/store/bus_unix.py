@@ -177,6 +177,24 @@ def publish_hint(folder: Path, account_id: str, mailbox: MailboxId) -> None:
     bus.close()
 
 
+def is_served(folder: Path) -> bool:
+    """Whether a server runs on a data folder, as far as its sockets tell."""
+    bus_folder = _bus_folder(folder)
+    with contextlib.suppress(OSError):
+        return any(_answers(path) for path in bus_folder.glob("*.sock"))
+    return False
+
+
+def _answers(path: Path) -> bool:
+    """Whether a process has the socket open; one that died leaves only its name."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
 class _Peers:
     """The sockets in the folder and the socket that sends to them."""
 

@@ -133,17 +133,22 @@ def _find_user(config: Config, name: str) -> "User":
 
 
 async def _import(config: Config, user: "User", paths: list[Path], options: "ImportOptions") -> "ImportReport":
-    """Import with a progress bar that counts the octets of the files, into the mailboxes that a first login makes.
+    """Import with a progress bar that counts the octets of the files.
 
-    They come first: an account with mailboxes of its own is given no others.
+    The mailboxes that a first login makes come first, as an account with mailboxes of its own is given no others; but
+    for the uses for which an export brings a mailbox.
     """
     from mailwren.store.defaults import ensure_default_mailboxes
     from mailwren.transfer.importer import import_paths, total_octets
+    from mailwren.transfer.manifest import exported_uses
+
+    brought = frozenset[str]().union(*map(exported_uses, paths))
+    defaults = [mailbox for mailbox in config.default_mailboxes if mailbox.special_use not in brought]
 
     async with open_store(config) as store:
         account = await store.account(user.account_id)
         try:
-            await ensure_default_mailboxes(account, config.default_mailboxes)
+            await ensure_default_mailboxes(account, defaults)
             with progress_bar("Importing", await asyncio.to_thread(total_octets, paths), octets=True) as advance:
                 return await import_paths(
                     account,

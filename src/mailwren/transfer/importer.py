@@ -22,6 +22,7 @@ from mailwren.store.errors import (
     StoreUnavailable,
 )
 from mailwren.store.operations import Append, Appended, CreateMailbox, MailboxChanged, SetSubscription
+from mailwren.store.values import SEPARATOR
 from mailwren.transfer.gathering import Batch, batches, total_octets
 from mailwren.transfer.incoming import Incoming, Problem, Reading
 from mailwren.transfer.keywords import FlagFitter
@@ -142,15 +143,23 @@ class _Importer:
 
     async def _create(self, batch: Batch) -> MailboxId:
         subscribe = self._options.subscribe if batch.subscribed is None else batch.subscribed
+        above = await self._missing_above(batch.mailbox) if subscribe and batch.subscribed is None else []
         create = CreateMailbox(batch.mailbox, batch.special_use, exist_ok=True, subscribe=subscribe)
         try:
-            outcome = (await self._account.apply([create]))[0]
+            outcomes = await self._account.apply([*above, create])
         except CannotChange:
             # Another mailbox of the account has the special use already.
             create = CreateMailbox(batch.mailbox, exist_ok=True, subscribe=subscribe)
-            outcome = (await self._account.apply([create]))[0]
-        assert isinstance(outcome, MailboxChanged)
-        return outcome.mailbox.id
+            outcomes = await self._account.apply([*above, create])
+        assert isinstance(outcomes[-1], MailboxChanged)
+        return outcomes[-1].mailbox.id
+
+    async def _missing_above(self, name: str) -> list[CreateMailbox]:
+        """Subscribe to those above it as well: without, mail programs show them greyed out."""
+        levels = name.split(SEPARATOR)
+        there = await self._account.mailboxes() if len(levels) > 1 else {}
+        above = (SEPARATOR.join(levels[:depth]) for depth in range(1, len(levels)))
+        return [CreateMailbox(each, exist_ok=True, subscribe=True) for each in above if each not in there]
 
     async def _append(self, batch: Batch, mailbox: MailboxId) -> None:
         """Store the messages as one transaction; one by one where that is refused, to find which cannot be."""

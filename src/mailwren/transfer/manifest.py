@@ -66,6 +66,12 @@ def read_manifest(folder: Path) -> tuple[str, list[ManifestEntry]] | None:
         return None
 
 
+def exported_uses(folder: Path) -> frozenset[str]:
+    """The special uses that an export's mailboxes have, such as ``\\Sent``; none where the folder is no export."""
+    _, entries = read_manifest(folder) or ("", [])
+    return frozenset(use for entry in entries for use in entry.special_use)
+
+
 def _entry(value: Any) -> ManifestEntry:
     name, path, special = value["name"], value["path"], value["special_use"]
     inner = PurePosixPath(path)

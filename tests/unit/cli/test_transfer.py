@@ -46,6 +46,20 @@ def test_import_before_the_first_login(run: Run) -> None:
     assert uses["Sent"] == ["\\Sent"]
 
 
+def test_an_export_brings_its_own_special_mailboxes(run: Run) -> None:
+    """A new account that begins with an export has its mailboxes with their uses, and no second one for a use."""
+    run("import", "--user", "alice", "--mailbox", "Sent", "mail")
+    assert run("export", "--user", "alice", "out").exit_code == 0
+    manifest = Path("out/mailwren-export.json")
+    manifest.write_text(manifest.read_text("utf-8").replace('"name": "Sent"', '"name": "Gesendet"'), "utf-8")
+    run("user", "add", "bob", "--generate")
+    assert run("import", "--user", "bob", "out").exit_code == 0
+    facts = json.loads(run("user", "show", "bob", "--json").stdout)
+    uses = {mailbox["name"]: mailbox["special_use"] for mailbox in facts["mailboxes"]}
+    assert uses["Gesendet"] == ["\\Sent"]
+    assert uses.keys() == {"INBOX", "Drafts", "Gesendet", "Junk", "Trash", "Archive"}
+
+
 def test_import_names_what_it_cannot_take(run: Run) -> None:
     """The rest is taken, and the status is 1."""
     result = run("import", "--user", "alice", "mail", "absent.mbox")

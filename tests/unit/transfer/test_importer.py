@@ -47,6 +47,15 @@ def test_a_second_import_adds_nothing(account: FakeAccount, write: Write) -> Non
     assert subjects(account) == [1, 2, 2, 2, 3]
 
 
+def test_new_mailboxes_are_subscribed_with_those_above(account: FakeAccount, write: Write) -> None:
+    """Names above a new mailbox are subscribed with it where they are new, not where they were there."""
+    path = write("mail", mbox(1))
+    run(account, path, options=ImportOptions(mailbox="Old", subscribe=False))
+    run(account, path, options=ImportOptions(mailbox="Old/New/Mail"))
+    run(account, path, options=ImportOptions(mailbox="Other/Quiet", subscribe=False))
+    assert account.subscribed == {"Old/New", "Old/New/Mail"}
+
+
 def test_a_grown_mbox_adds_what_is_new(account: FakeAccount, write: Write) -> None:
     """Only the messages behind those of the first import are added, also equal ones."""
     run(account, write("mbox", mbox(1, 2)))

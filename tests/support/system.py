@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tests.support.process import ServerProcess
 
+_LISTENING = "0A"
+
 
 def workers(server: ServerProcess) -> list[int]:
     """The serving processes: the server itself, or its children where it has several workers."""
@@ -36,9 +38,11 @@ def open_files(pid: int) -> list[str]:
     return sorted(found)
 
 
-def client_sockets(pid: int) -> int:
-    """How many sockets a process has open."""
-    return sum(each.startswith("socket:") for each in open_files(pid))
+def clients(pid: int) -> int:
+    """How many TCP connections a process has open, whatever their state."""
+    files = set(open_files(pid))
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    return sum(row[3] != _LISTENING and f"socket:[{row[9]}]" in files for row in rows)
 
 
 def resident(pid: int) -> int:

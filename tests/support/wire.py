@@ -10,7 +10,7 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds until a test gives up waiting."""
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
 

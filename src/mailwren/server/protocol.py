@@ -31,6 +31,7 @@ class ImapProtocol(asyncio.Protocol):
     __slots__ = (
         "_closed",
         "_factory",
+        "_handshaking",
         "_loop",
         "_reading_paused",
         "_task",
@@ -66,6 +67,7 @@ class ImapProtocol(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._reading_paused = False
         self._closed = False
+        self._handshaking = False
         self._task: asyncio.Task[None] | None = None
         self.transport: asyncio.Transport | None = None
         self.session: Session | None = None
@@ -80,6 +82,12 @@ class ImapProtocol(asyncio.Protocol):
         self.peer = _address(transport.get_extra_info("peername"))
         self.session = self._factory(self)
         self._task = self._loop.create_task(self.session.run())
+        self._task.add_done_callback(self._session_ended)
+
+    def _session_ended(self, _task: "asyncio.Task[None]") -> None:
+        """Let go at once of what an unfinished command holds, a spool file perhaps, and of the session."""
+        self.framer.close()
+        self.session = self._task = None
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived and wake the session."""
@@ -145,8 +153,8 @@ class ImapProtocol(asyncio.Protocol):
             self._waiter = None
 
     def write(self, data: bytes) -> None:
-        """Hand octets to the transport."""
-        if self.transport is not None and not self._closed:
+        """Hand octets to the transport; during a TLS handshake nothing is said in the clear."""
+        if self.transport is not None and not self._closed and not self._handshaking:
             self.transport.write(data)
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - one deadline a client, not a caller's choice
@@ -174,6 +182,7 @@ class ImapProtocol(asyncio.Protocol):
         """
         if self.transport is None:
             raise ConnectionClosed
+        self._handshaking = True
         try:
             transport = await self._loop.start_tls(
                 self.transport, self, context, server_side=True, ssl_handshake_timeout=handshake_timeout
@@ -181,6 +190,8 @@ class ImapProtocol(asyncio.Protocol):
         except (OSError, ssl.SSLError, TimeoutError, ConnectionError) as error:
             self.abort()
             raise ConnectionClosed from error
+        finally:
+            self._handshaking = False
         if transport is None:
             raise ConnectionClosed
         self.transport = transport
@@ -188,8 +199,10 @@ class ImapProtocol(asyncio.Protocol):
         self.secure = True
 
     def close(self) -> None:
-        """Close after what was written has gone out."""
-        if self.transport is not None and not self._closed:
+        """Close after what was written has gone out; in the middle of a TLS handshake at once."""
+        if self._handshaking:
+            self.abort()
+        elif self.transport is not None and not self._closed:
             self.transport.close()
 
     def cancel(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,12 +91,18 @@ async def test_flags_that_share_a_commit_with_mail_are_synced(file_mail: Mail) -
     inbox = await file_mail.id("INBOX")
     await file_mail.fill(3)
     seen = _watch(file_mail)
-    await asyncio.gather(
-        *(file_mail.apply(Append(inbox, message(number))) for number in range(10)),
+    go_on = threading.Event()
+    held = asyncio.ensure_future(file_mail.account.run_in_writer(lambda _connection: go_on.wait(10)))
+    waiting = asyncio.gather(
         *(file_mail.flag(str(uid), FlagMode.ADD, "x") for uid in (1, 2, 3)),
+        *(file_mail.apply(Append(inbox, message(number))) for number in range(10)),
     )
-    assert set(seen) == {SYNCED}
-    assert len(seen) < 13
+    while len(file_mail.account._writer._queue) < 13:
+        await asyncio.sleep(0)
+    go_on.set()
+    await held
+    await waiting
+    assert seen == [SYNCED]
 
 
 async def test_flags_reach_the_disk_soon(file_mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,14 @@ class Account(Protocol):
         """The top header blocks with their blank line, in the order asked."""
         ...
 
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
+        """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets: many at once in bounded memory."""
+        ...
+
+    async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets."""
+        ...
+
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message from ``start`` on; never more than are there. Reads only what is needed.
 

@@ -6,8 +6,10 @@ leaves the event loop.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -32,7 +34,7 @@ from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.log_reading import log_length, read_changes, read_mailbox
 from mailwren.store.sqlite.mailbox_rows import MAILBOX_BY_NAME, MAILBOXES, mailbox_of
 from mailwren.store.sqlite.names import canonical
-from mailwren.store.sqlite.rows import fetch, fetch_one
+from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
 from mailwren.store.sqlite.states import StateCache, States
 from mailwren.store.sqlite.writer import Writer
 from mailwren.store.values import ALL_MAILBOXES, Changes, ContentFacts, ContentWire, FlagSet, Mailbox, Usage
@@ -124,12 +126,14 @@ class SqliteAccount:
     # --- mailboxes ----------------------------------------------------------------------------------------------
     async def mailboxes(self) -> dict[str, Mailbox]:
         """All mailboxes by name, in the order of names."""
-        return self._mailboxes()
+        if self._has_many_mailboxes():
+            return await self.in_thread(_mailboxes)
+        return _mailboxes(self._reader)
 
     @translated
-    def _mailboxes(self) -> dict[str, Mailbox]:
-        rows = fetch(self._reader, MAILBOXES)
-        return {mailbox.name: mailbox for mailbox in map(mailbox_of, rows)}
+    def _has_many_mailboxes(self) -> bool:
+        statement = "SELECT 1 FROM mailbox LIMIT 1 OFFSET ?"
+        return fetch_value(self._reader, statement, (limits.ROWS_AT_ONCE,)) is not None
 
     async def mailbox(self, name: str) -> Mailbox:
         """One mailbox as it is now. Raises NoSuchMailbox."""
@@ -192,6 +196,14 @@ class SqliteAccount:
         """The top header blocks with their blank line, in the order asked. Raises MessageDamaged."""
         return await self._contents.headers(contents)
 
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
+        """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets. Raises MessageDamaged."""
+        return await self._contents.small_wire(contents, largest)
+
+    async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets. Raises MessageDamaged."""
+        return await self._contents.small_headers(contents, largest)
+
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message from ``start`` on; reads only what is needed. Raises MessageDamaged."""
         return await self._contents.read(content, start, length)
@@ -230,9 +242,10 @@ class SqliteAccount:
             work = loop.run_in_executor(self._shared.executor, _read, self._bulk_connection, read)
             try:
                 return await asyncio.shield(work)
-            except asyncio.CancelledError:
-                await asyncio.wait([work])
-                raise
+            finally:
+                while not work.done():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([work])
 
     def _bulk_connection(self) -> apsw.Connection:
         if self._bulk is None:
@@ -260,7 +273,14 @@ def _changes(connection: apsw.Connection, mailbox: MailboxId, modseq: ModSeq) ->
             raise NoSuchMailbox("the mailbox does not exist any more")
         return read_changes(connection, row, modseq)
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@translated
+def _mailboxes(connection: apsw.Connection) -> dict[str, Mailbox]:
+    rows = json.loads(fetch_value(connection, MAILBOXES))
+    return {mailbox.name: mailbox for mailbox in map(mailbox_of, rows)}
 
 
 def _read(connection: Callable[[], apsw.Connection], read: Callable[[apsw.Connection], R]) -> R:

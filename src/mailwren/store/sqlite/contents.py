@@ -34,6 +34,17 @@ _WIRE: Final = (
     "SELECT c.envelope, c.body, c.body_structure FROM carray(?) wanted CROSS JOIN content_wire c ON c.id = wanted.value"
 )
 _HEADERS: Final = "SELECT c.size, c.header FROM carray(?) wanted CROSS JOIN content_header c ON c.id = wanted.value"
+_SMALL_WIRE: Final = (
+    "SELECT iif(length(c.envelope) + length(c.body) + length(c.body_structure) <= ?2, c.envelope, NULL), "
+    "iif(length(c.envelope) + length(c.body) + length(c.body_structure) <= ?2, c.body, NULL), "
+    "iif(length(c.envelope) + length(c.body) + length(c.body_structure) <= ?2, c.body_structure, NULL) "
+    "FROM carray(?1) wanted CROSS JOIN content_wire c ON c.id = wanted.value"
+)
+"""Asking for a column's length does not read it."""
+_SMALL_HEADERS: Final = (
+    "SELECT c.size, iif(c.size <= ?2, c.header, NULL) "
+    "FROM carray(?1) wanted CROSS JOIN content_header c ON c.id = wanted.value"
+)
 _decompressor: Final = zstandard.ZstdDecompressor()
 """Used on the event loop only."""
 
@@ -65,18 +76,30 @@ class Contents:
         """The top header blocks, in the order asked."""
         return await self._many(contents, _HEADERS, _header)
 
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
+        """The same for what has no more than ``largest`` octets, else ``None``."""
+        return await self._many(contents, _SMALL_WIRE, _wire_if_small, largest)
+
+    async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """The same for those of no more than ``largest`` octets, else ``None``."""
+        return await self._many(contents, _SMALL_HEADERS, _header_if_small, largest)
+
     # Any: a row of SQLite's, whose columns have no static types.
-    async def _many(self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T]) -> list[T]:
+    async def _many(
+        self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T], *bindings: int
+    ) -> list[T]:
         result: list[T] = []
         for start in range(0, len(contents), limits.ROWS_AT_ONCE):
             if start:
                 await asyncio.sleep(0)
-            result.extend(self._slice(contents[start : start + limits.ROWS_AT_ONCE], statement, make))
+            result.extend(self._slice(contents[start : start + limits.ROWS_AT_ONCE], statement, make, bindings))
         return result
 
     @translated
-    def _slice(self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T]) -> list[T]:
-        rows = self._reader.execute(statement, (apsw.carray(array("q", contents)),)).fetchall()
+    def _slice(
+        self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T], bindings: tuple[int, ...]
+    ) -> list[T]:
+        rows = self._reader.execute(statement, (apsw.carray(array("q", contents)), *bindings)).fetchall()
         if len(rows) != len(contents):
             raise MessageDamaged("some of the messages are no longer stored")
         try:
@@ -138,3 +161,12 @@ def decompressed(data: bytes, size: int) -> bytes:
 def _header(row: tuple[int, bytes]) -> bytes:
     size, header = row
     return header if len(header) == size else _decompressor.decompress(header, max_output_size=size)
+
+
+def _header_if_small(row: tuple[int, bytes | None]) -> bytes | None:
+    size, header = row
+    return None if header is None else _header((size, header))
+
+
+def _wire_if_small(row: tuple[bytes | None, bytes, bytes]) -> ContentWire | None:
+    return None if row[0] is None else ContentWire._make(row)

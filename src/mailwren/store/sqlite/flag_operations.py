@@ -28,10 +28,11 @@ def set_flags(tx: Transaction, operation: SetFlags) -> FlagsSet:
     """Change flags of the messages that exist, need it and may be changed. Raises as FlagSetWriter.intern."""
     box = tx.mailbox(operation.mailbox)
     uids, refused = selection.EXISTING.present(tx.connection, box.id, operation.uids), RangeSet()
+    scope = selection.scope(operation.uids, uids)
     if operation.unchanged_since is not None:
-        refused = selection.CHANGED_AFTER.present(tx.connection, box.id, uids, operation.unchanged_since)
-        uids = uids.difference(refused)
-    before = selection.by_flags(tx.connection, box.id, uids)
+        refused = selection.CHANGED_AFTER.present(tx.connection, box.id, scope, operation.unchanged_since)
+        scope = uids = uids.difference(refused)
+    before = selection.by_flags(tx.connection, box.id, scope)
     after = {flags: tx.flags.changed(flags, operation.mode, operation.flags).id for flags in before}
     changes = {old: new for old, new in after.items() if old != new}
     if not changes:
@@ -42,14 +43,15 @@ def set_flags(tx: Transaction, operation: SetFlags) -> FlagsSet:
         box.recount(tx.flags.find(new), count, size)
     if len(changes) < len(before):
         kept = array("q", before.keys() - changes.keys())
-        uids = uids.difference(selection.WITH_FLAGS.present(tx.connection, box.id, uids, apsw.carray(kept)))
+        uids = uids.difference(selection.WITH_FLAGS.present(tx.connection, box.id, scope, apsw.carray(kept)))
     modseq = tx.next_modseq()
-    _write(tx, box, uids, changes, modseq)
+    _write(tx, box, scope, changes, modseq)
+    tx.changed(box, modseq, LOG_CHANGED, uids).steps.append(Flagged(uids, changes, modseq))
     return FlagsSet(uids, refused, modseq)
 
 
 def _write(tx: Transaction, box: MailboxRow, uids: RangeSet, changes: Mapping[int, int], modseq: ModSeq) -> None:
-    """Write the new flags of messages, all of which have a flag set that changes."""
+    """Write the new flags of those of some messages that have a flag set that changes."""
     if len(changes) == 1:
         ((old, new),) = changes.items()
         _ONE_CHANGE.run(tx.connection, uids, new, modseq, box.id, old)
@@ -58,7 +60,6 @@ def _write(tx: Transaction, box: MailboxRow, uids: RangeSet, changes: Mapping[in
         tx.execute("DELETE FROM temp.flag_change")
         tx.connection.executemany("INSERT INTO temp.flag_change VALUES(?, ?)", changes.items())
         _CHANGES.run(tx.connection, uids, modseq, box.id)
-    tx.changed(box, modseq, LOG_CHANGED, uids).steps.append(Flagged(uids, changes, modseq))
 
 
 def claim_recent(tx: Transaction, operation: ClaimRecent) -> RecentClaimed:

@@ -3,14 +3,19 @@
 The log answers "what changed after M" in one indexed query. A row may stand for a run of mod-sequences (a run of new
 messages, or old rows that the sweeper merged); where M lies within such a run, the messages' own rows tell which of
 them changed after M. UIDs that were expunged within such a run are all told: being told again does no harm.
+
+Every answer is one row of aggregated text: between rows SQLite gives up the interpreter's lock, and a thread that
+reads thousands of rows would wait for it thousands of times while the event loop is busy.
 """
 
+import json
 from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import apsw
 
+from mailwren.base import limits
 from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.store.mailbox_state import Columns, MessageRow
@@ -23,7 +28,10 @@ from mailwren.store.values import Changes, Mailbox
 _NOTHING = RangeSet()
 _COLUMNS_AT_ONCE = 16_384
 """Messages turned into numbers at a time: another thread waits a millisecond for each such step."""
-_ROWS = selection.OverUids("SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND $UIDS ORDER BY uid")
+_ROWS = selection.OverUids(
+    "SELECT group_concat(uid), group_concat(content), group_concat(flags), group_concat(modseq) FROM ("
+    "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND $UIDS ORDER BY uid)"
+)
 
 
 def read_mailbox(connection: apsw.Connection, mailbox: MailboxId) -> Mailbox | None:
@@ -45,11 +53,12 @@ def log_length(connection: apsw.Connection, mailbox: MailboxId, modseq: ModSeq) 
 def read_changes(connection: apsw.Connection, mailbox: Mailbox, modseq: ModSeq) -> Changes:
     """What changed after ``modseq``; ``mailbox`` is read in the same transaction."""
     found: dict[int, list[tuple[int, int]]] = {LOG_CHANGED: [], LOG_EXPUNGED: []}
-    for kind, first, text in fetch(
+    rows = fetch_value(
         connection,
-        "SELECT kind, first, uids FROM change WHERE mailbox = ? AND modseq > ? ORDER BY modseq",
+        "SELECT json_group_array(json_array(kind, first, uids)) FROM change WHERE mailbox = ? AND modseq > ?",
         (mailbox.id, modseq),
-    ):
+    )
+    for kind, first, text in json.loads(rows):
         uids = RangeSet.parse(text)
         if kind == LOG_CHANGED and first <= modseq:
             uids = selection.CHANGED_AFTER.present(connection, mailbox.id, uids, modseq)
@@ -61,7 +70,9 @@ def read_changes(connection: apsw.Connection, mailbox: Mailbox, modseq: ModSeq) 
 
 def read_rows(connection: apsw.Connection, mailbox: MailboxId, uids: RangeSet) -> list[MessageRow]:
     """The rows of messages, ascending by UID."""
-    rows: list[MessageRow] = _ROWS.run(connection, uids, mailbox)
+    rows: list[MessageRow] = []
+    for texts in _ROWS.run(connection, uids, mailbox):
+        rows += zip(*map(selection.numbers, texts), strict=True)
     return rows
 
 
@@ -120,16 +131,18 @@ def read_refreshed(
             return _changed(connection, box, known, within)
         return None if box.messages > within else Refreshed(None, box, columns=read_columns(connection, mailbox))
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _changed(connection: apsw.Connection, box: Mailbox, known: Known, within: int) -> Refreshed | None:
     if log_length(connection, box.id, known.modseq) > within:
         return None
     changes = read_changes(connection, box, known.modseq)
-    if len(changes.changed) > within:
+    again = changes.changed.clipped(1, known.last_uid)
+    if len(changes.changed) > within or len(again) > limits.REFRESHED_ROWS:
         return None
-    rows = read_rows(connection, box.id, changes.changed.clipped(1, known.last_uid))
+    rows = read_rows(connection, box.id, again)
     added = bool(changes.changed) and changes.changed.last > known.last_uid
     columns = read_columns(connection, box.id, known.last_uid) if added else None
     return Refreshed(known, box, rows, changes.expunged, columns)

@@ -25,7 +25,6 @@ from mailwren.store.operations import (
     SetQuota,
     SetSubscription,
 )
-from mailwren.store.sqlite import selection
 from mailwren.store.sqlite.mailbox_rows import UID_MAX, MailboxRow, insert_mailbox
 from mailwren.store.sqlite.message_operations import EVERYTHING, move, put_aside
 from mailwren.store.sqlite.names import above, below, canonical, check_name
@@ -103,7 +102,7 @@ def delete_mailbox(tx: Transaction, operation: DeleteMailbox) -> MailboxChanged:
     delta = tx.touched(box)
     modseq = tx.next_modseq()
     if box.messages:
-        put_aside(tx, box, selection.EXISTING.present(tx.connection, box.id, EVERYTHING), modseq)
+        put_aside(tx, box, EVERYTHING, modseq)
     tx.execute("DELETE FROM change WHERE mailbox = ?", (box.id,))
     tx.execute("DELETE FROM import_key WHERE mailbox = ?", (box.id,))
     tx.execute(

@@ -24,9 +24,10 @@ MAILBOX_BY_NAME: Final = (
     "deleted, size, deleted_size FROM mailbox WHERE name = ?"
 )
 MAILBOXES: Final = (
-    "SELECT id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
-    "deleted, size, deleted_size FROM mailbox ORDER BY name"
+    "SELECT json_group_array(json_array(id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, "
+    "special_use, messages, unseen, deleted, size, deleted_size)) FROM (SELECT * FROM mailbox ORDER BY name)"
 )
+"""All mailboxes, as one JSON text."""
 
 
 def mailbox_of(row: Any) -> Mailbox:  # Any: a row of SQLite's, whose columns have no static types

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from mailwren.base import limits
@@ -67,58 +68,76 @@ def append(tx: Transaction, operation: Append, stage: Callable[[], Staged]) -> A
 
 def copy(tx: Transaction, operation: Copy) -> Copied:
     """Copy messages to the end of a mailbox. Raises NoSuchMailbox, LimitReached."""
-    source, target = tx.mailbox(operation.source), tx.mailbox(operation.target)
-    uids = selection.EXISTING.present(tx.connection, source.id, operation.uids)
-    if not uids:
-        return Copied(uids, uids, target.uid_validity, target.highest_modseq)
+    chosen = _choose(tx, tx.mailbox(operation.source), operation.uids)
+    target = tx.mailbox(operation.target)
+    if not chosen.uids:
+        return Copied(chosen.uids, chosen.uids, target.uid_validity, target.highest_modseq)
     modseq = tx.next_modseq()
-    new = _copy(tx, source, uids, target, modseq)
-    tx.meta.messages += len(uids)
-    tx.meta.octets += sum(size for _, size in _count(tx, source, uids, target, 1))
-    return Copied(uids, new, target.uid_validity, modseq)
+    new = _copy(tx, chosen, target, modseq)
+    tx.meta.messages += len(chosen.uids)
+    tx.meta.octets += sum(size for _, size in chosen.by_flags.values())
+    return Copied(chosen.uids, new, target.uid_validity, modseq)
 
 
 def move(tx: Transaction, operation: Move) -> Copied:
     """Copy messages and remove the originals; what is moved needs no way to be restored. Raises as :func:`copy`."""
-    source, target = tx.mailbox(operation.source), tx.mailbox(operation.target)
-    uids = selection.EXISTING.present(tx.connection, source.id, operation.uids)
-    if not uids:
-        return Copied(uids, uids, target.uid_validity, target.highest_modseq)
+    chosen = _choose(tx, tx.mailbox(operation.source), operation.uids)
+    target = tx.mailbox(operation.target)
+    if not chosen.uids:
+        return Copied(chosen.uids, chosen.uids, target.uid_validity, target.highest_modseq)
     modseq = tx.next_modseq()
-    new = _copy(tx, source, uids, target, modseq)
-    _count(tx, source, uids, target, 1)
-    _count(tx, source, uids, source, -1)
-    _remove(tx, source, uids, modseq)
-    return Copied(uids, new, target.uid_validity, modseq)
+    new = _copy(tx, chosen, target, modseq)
+    _remove(tx, chosen, modseq)
+    return Copied(chosen.uids, new, target.uid_validity, modseq)
 
 
-def _count(tx: Transaction, source: MailboxRow, uids: RangeSet, box: MailboxRow, sign: int) -> "list[tuple[int, int]]":
-    """Count messages of ``source`` into or out of ``box``; how many and how large, by flag set."""
-    counts = selection.by_flags(tx.connection, source.id, uids)
-    for flags, (count, size) in counts.items():
-        box.count(tx.flags.find(flags), sign * count, sign * size)
-    return list(counts.values())
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Messages of a mailbox that are copied or removed."""
+
+    box: MailboxRow
+    uids: RangeSet
+    """Those that exist."""
+    scope: RangeSet
+    """The same messages in fewer ranges, for statements."""
+    by_flags: dict[int, tuple[int, int]]
+    """How many messages and octets have which flags."""
 
 
-def _copy(tx: Transaction, source: MailboxRow, uids: RangeSet, target: MailboxRow, modseq: ModSeq) -> RangeSet:
-    """Insert the copies; the UIDs that they got."""
+def _choose(
+    tx: Transaction, box: MailboxRow, wanted: RangeSet, condition: selection.Condition = selection.EXISTING
+) -> _Chosen:
+    uids = condition.present(tx.connection, box.id, wanted)
+    scope = selection.scope(wanted, uids) if condition is selection.EXISTING else uids
+    return _Chosen(box, uids, scope, selection.by_flags(tx.connection, box.id, scope))
+
+
+def _copy(tx: Transaction, chosen: _Chosen, target: MailboxRow, modseq: ModSeq) -> RangeSet:
+    """Insert and count the copies; the UIDs that they got."""
+    source, uids = chosen.box, chosen.uids
     first = target.take_uids(len(uids))
-    ranges = list(uids.ranges())
-    if len(ranges) <= limits.RANGES_ONE_BY_ONE:
+    if uids.range_count <= limits.RANGES_ONE_BY_ONE:
         base = first
-        for low, high in ranges:
+        for low, high in uids.ranges():
             tx.execute(_COPY_RANGE, (target.id, base - low, modseq, tx.now, source.id, low, high))
             base += high - low + 1
     else:
-        _COPY_NUMBERED.run(tx.connection, uids, target.id, first - 1, modseq, tx.now, source.id)
+        # In one statement, so that the numbers go on from one range to the next.
+        scope = chosen.scope if chosen.scope.range_count == 1 else uids
+        _COPY_NUMBERED.run(tx.connection, scope, target.id, first - 1, modseq, tx.now, source.id)
+    for flags, (count, size) in chosen.by_flags.items():
+        target.count(tx.flags.find(flags), count, size)
     new = RangeSet([(first, first + len(uids) - 1)])
     tx.changed(target, modseq, LOG_CHANGED, new).complete = False
     return new
 
 
-def _remove(tx: Transaction, box: MailboxRow, uids: RangeSet, modseq: ModSeq) -> None:
-    _DELETE.run(tx.connection, uids, box.id)
-    tx.changed(box, modseq, LOG_EXPUNGED, uids).steps.append(Removed(uids, modseq))
+def _remove(tx: Transaction, chosen: _Chosen, modseq: ModSeq) -> None:
+    """Delete and count messages that are no more."""
+    _DELETE.run(tx.connection, chosen.scope, chosen.box.id)
+    for flags, (count, size) in chosen.by_flags.items():
+        chosen.box.count(tx.flags.find(flags), -count, -size)
+    tx.changed(chosen.box, modseq, LOG_EXPUNGED, chosen.uids).steps.append(Removed(chosen.uids, modseq))
 
 
 def expunge(tx: Transaction, operation: Expunge) -> Expunged:
@@ -127,18 +146,24 @@ def expunge(tx: Transaction, operation: Expunge) -> Expunged:
     if not (box.deleted if operation.only_deleted else box.messages):
         return Expunged(RangeSet(), box.highest_modseq)
     wanted = EVERYTHING if operation.uids is None else operation.uids
-    uids = (selection.DELETED if operation.only_deleted else selection.EXISTING).present(tx.connection, box.id, wanted)
-    if not uids:
-        return Expunged(uids, box.highest_modseq)
+    chosen = _choose(tx, box, wanted, selection.DELETED if operation.only_deleted else selection.EXISTING)
+    if not chosen.uids:
+        return Expunged(chosen.uids, box.highest_modseq)
     modseq = tx.next_modseq()
-    put_aside(tx, box, uids, modseq)
-    return Expunged(uids, modseq)
+    _put_aside(tx, chosen, modseq)
+    return Expunged(chosen.uids, modseq)
 
 
-def put_aside(tx: Transaction, box: MailboxRow, uids: RangeSet, modseq: ModSeq) -> None:
-    """Remove messages from a mailbox, keeping what is needed to bring them back."""
-    for count, size in _count(tx, box, uids, box, -1):
+def put_aside(tx: Transaction, box: MailboxRow, wanted: RangeSet, modseq: ModSeq) -> None:
+    """Remove those of some messages that exist, keeping what is needed to bring them back."""
+    chosen = _choose(tx, box, wanted)
+    if chosen.uids:
+        _put_aside(tx, chosen, modseq)
+
+
+def _put_aside(tx: Transaction, chosen: _Chosen, modseq: ModSeq) -> None:
+    for count, size in chosen.by_flags.values():
         tx.meta.messages -= count
         tx.meta.octets -= size
-    _PUT_ASIDE.run(tx.connection, uids, tx.now, modseq, box.id)
-    _remove(tx, box, uids, modseq)
+    _PUT_ASIDE.run(tx.connection, chosen.scope, tx.now, modseq, chosen.box.id)
+    _remove(tx, chosen, modseq)

@@ -116,8 +116,19 @@ WITH_FLAGS: Final = Condition("AND m.flags IN (SELECT value FROM carray(?))")
 DELETED: Final = Condition("AND m.flags IN (SELECT id FROM flag_set WHERE deleted)")
 
 
+def scope(wanted: RangeSet, uids: RangeSet) -> RangeSet:
+    """A set that means the same messages as ``uids``, all of ``wanted`` that exist, in fewer ranges if it can be.
+
+    Messages that come later are not meant: they have larger UIDs.
+    """
+    if uids.range_count <= limits.RANGES_ONE_BY_ONE:
+        return uids
+    between = wanted.clipped(uids.first, uids.last)
+    return between if between.range_count <= limits.RANGES_ONE_BY_ONE else uids
+
+
 class OverUids:
-    """A statement over messages whose UIDs are known to exist: once for each of a few ranges, or once for all UIDs."""
+    """A statement over messages: once for each of a few ranges of UIDs, or once for all UIDs of more ranges."""
 
     __slots__ = ("_among", "_between")
 

@@ -106,8 +106,6 @@ class States:
             refreshed = None
             if known is not None:
                 refreshed = read_refreshed(connection, mailbox, known, within=_IN_THREAD)
-                if refreshed is not None and len(refreshed.rows) > limits.REFRESHED_ROWS:
-                    refreshed = None
             return refreshed or read_refreshed(connection, mailbox, None, within=_WITHOUT_LIMIT)
 
         return await self._in_thread(read)

@@ -63,6 +63,11 @@ def test_the_unit_keeps_system_calls_to_those_of_services() -> None:
     assert _unit()["Service"]["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
 
 
+def test_the_unit_lets_the_boot_id_be_read() -> None:
+    """Without it every opening of an account would count as one after a power cut."""
+    assert "ProcSubset" not in _unit()["Service"]
+
+
 def test_the_units_command_exists() -> None:
     """It starts a command that there is, with an option that there is."""
     assert any(command.name == "serve" for command in app.registered_commands)

@@ -169,6 +169,32 @@ def test_own_changes_are_not_told_again() -> None:
     truth.append(3)
     view = View(truth.state)
     truth.flag([1])
-    view.note_own_change(ModSeq(truth.modseq))
+    view.note_sent(1, 2, ModSeq(truth.modseq))
     truth.flag([2])
     assert view.advance(may_expunge=True).flags == [2]
+
+
+def test_flags_sent_before_a_change_are_told() -> None:
+    """Only flags that were sent as they are now count as told; neighbours that were not sent are told as well."""
+    truth = Truth()
+    truth.append(5)
+    view = View(truth.state)
+    truth.flag([0, 1, 2, 4])
+    view.note_sent(0, 1, ModSeq(truth.modseq))
+    view.note_sent(1, 2, ModSeq(truth.modseq))
+    view.note_sent(4, 5, ModSeq(truth.modseq))
+    truth.flag([1])
+    assert view.advance(may_expunge=True).flags == [1, 2]
+    truth.flag([4])
+    assert view.advance(may_expunge=True).flags == [4]
+
+
+@given(st.lists(st.integers(0, 300), max_size=40), st.tuples(st.integers(0, 300), st.integers(0, 300)))
+def test_uids_of_positions(gone: list[int], span: tuple[int, int]) -> None:
+    """The UIDs at positions are those of the array, however many gaps it has."""
+    truth = Truth()
+    truth.append(301)
+    truth.expunge(gone)
+    view = View(truth.state)
+    start, stop = sorted(min(each, view.count) for each in span)
+    assert view.uids_of([(start, stop)]) == RangeSet.of(view.uids[start:stop])

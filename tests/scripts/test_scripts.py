@@ -9,11 +9,18 @@ from tests.support.transcript import Player, Script, parse_script
 
 from mailwren.server.features import Features
 
-SCRIPTS = sorted(Path(__file__).parent.glob("*.imap"))
+SCRIPTS_FOLDER = Path(__file__).parent
+SCRIPTS = sorted(SCRIPTS_FOLDER.glob("*.imap"))
 MESSAGE = (
     b"From: Ann Example <ann@example.org>\r\nTo: bob@example.org\r\nSubject: Message %d\r\n"
     b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <%d@example.org>\r\n\r\nThis is message %d.\r\n"
 )
+
+
+def _message(name: str) -> bytes:
+    """A message of the folder ``messages``; ``.eml`` files are kept with LF and sent with CRLF."""
+    octets = (SCRIPTS_FOLDER / "messages" / name).read_bytes()
+    return octets.replace(b"\n", b"\r\n") if name.endswith(".eml") else octets
 
 
 async def _prepare(client: Client, script: Script) -> None:
@@ -24,6 +31,10 @@ async def _prepare(client: Client, script: Script) -> None:
         body = MESSAGE % (number, number, number)
         client.send(b'a APPEND INBOX " 7-Feb-1994 21:52:25 -0800" {%d+}\r\n%b\r\n' % (len(body), body))
         assert b"OK" in await client.until(lambda data: data.index(b"\r\n") + 2 if b"\r\n" in data else None)
+    for name in filter(None, (each.strip() for each in script.header.get("append", "").split(","))):
+        body = _message(name)
+        client.send(b'a APPEND INBOX "17-Jul-1996 02:44:25 -0700" ~{%d+}\r\n%b\r\n' % (len(body), body))
+        assert b"OK" in await client.line()
     if script.header.get("recent", "no") == "no":
         await client.command(b"SELECT INBOX")
     await client.close()

@@ -62,22 +62,26 @@ def decoder(name: str) -> Callable[[bytes], str]:
     """What turns a search's strings into text.
 
     Without a charset, and with US-ASCII, text is UTF-8, or Latin-1 where it is none: clients that send 8-bit text
-    without saying what it is mean one of the two.
+    without saying what it is mean one of the two. So it is with an unknown charset, which :func:`require` is to refuse:
+    the command has to be read to its end first, since a wrong command is BAD and does not change ``$``.
 
     Args:
         name: the charset named by the client; empty when it named none.
-
-    Raises:
-        Refused: an unknown charset, with BADCHARSET.
     """
-    if not name:
-        return decode_text
     codec = _CODEC_BY_NAME.get(_key(name))
-    if codec is None:
-        raise Refused(f"charset {name[:40]} is not supported", BADCHARSET)
-    if codec in {"ascii", "utf_8"}:
+    if codec is None or codec in {"ascii", "utf_8"}:
         return decode_text
     return lambda data: _decode(data, codec, name)
+
+
+def require(name: str) -> None:
+    """Refuse a charset that is not known; the empty name is none.
+
+    Raises:
+        Refused: with BADCHARSET (RFC 9051 §6.4.4).
+    """
+    if name and _key(name) not in _CODEC_BY_NAME:
+        raise Refused(f"charset {name[:40]} is not supported", BADCHARSET)
 
 
 def encoder(name: str) -> Callable[[str], bytes]:
@@ -86,9 +90,8 @@ def encoder(name: str) -> Callable[[str], bytes]:
     Raises:
         Refused: an unknown charset.
     """
-    codec = _CODEC_BY_NAME.get(_key(name)) if name else "utf_8"
-    if codec is None:
-        raise Refused(f"charset {name[:40]} is not supported", BADCHARSET)
+    require(name)
+    codec = _CODEC_BY_NAME[_key(name)] if name else "utf_8"
     return lambda text: text.encode(codec)
 
 

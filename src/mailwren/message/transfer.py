@@ -4,11 +4,13 @@ import binascii
 import re
 from typing import Final
 
-_IDENTITY: Final = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit"})
-_UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+IDENTITY: Final = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit"})
+UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _TRAILING_SPACE: Final = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n)")
-_UU_BEGIN: Final = re.compile(rb"(?:\A|\n)begin [^\n]*\n")
+UU_LOOKED_AT: Final = 64 * 1024
+"""Octets in which a uuencoded part's ``begin`` line is looked for; without one all of it is taken as data."""
+_UU_BEGIN: Final = re.compile(rb"(?:\A|[\r\n])begin [^\r\n]*[\r\n]")
 
 
 class UnknownEncoding(ValueError):
@@ -25,14 +27,14 @@ def decode_transfer(data: bytes, encoding: str) -> bytes:
     Raises:
         UnknownEncoding: the encoding is none of RFC 2045's, nor uuencode.
     """
-    if encoding in _IDENTITY:
+    if encoding in IDENTITY:
         return data
     if encoding == "base64":
         return _decode_base64(data)
     if encoding == "quoted-printable":
         return _decode_quoted_printable(data)
-    if encoding in _UUENCODE:
-        return _decode_uu(data)
+    if encoding in UUENCODE:
+        return decode_uu_lines(data[uu_begin(data) :])[0]
     raise UnknownEncoding(f"unknown Content-Transfer-Encoding {encoding[:100]}")
 
 
@@ -56,16 +58,21 @@ def _decode_quoted_printable(data: bytes) -> bytes:
     return binascii.a2b_qp(data)
 
 
-def _decode_uu(data: bytes) -> bytes:
-    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    begin = _UU_BEGIN.search(data)
+def uu_begin(data: bytes) -> int:
+    """Where a uuencoded part's lines begin."""
+    begin = _UU_BEGIN.search(data, 0, UU_LOOKED_AT)
+    return begin.end() if begin else 0
+
+
+def decode_uu_lines(data: bytes) -> tuple[bytes, bool]:
+    """What whole uuencoded lines stand for, and whether the ``end`` line was among them."""
     result: list[bytes] = []
-    for line in data[begin.end() if begin else 0 :].split(b"\n"):
+    for line in data.replace(b"\r", b"\n").split(b"\n"):
         if line == b"end":
-            break
+            return b"".join(result), True
         if line:
             result.append(_uu_line(line))
-    return b"".join(result)
+    return b"".join(result), False
 
 
 def _uu_line(line: bytes) -> bytes:

@@ -79,7 +79,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
         uid_form=True,
     ),
     Command(syntax.STORE, State.SELECTED, store.run_store, Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE, uid_form=True),
-    Command(syntax.COPY, State.SELECTED, copy.run_copy, Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE, uid_form=True),
+    Command(syntax.COPY, State.SELECTED, copy.run_copy, Effect.USES_NUMBERS, uid_form=True),
     Command(syntax.MOVE, State.SELECTED, copy.run_move, Effect.USES_NUMBERS, uid_form=True),
 )
 
@@ -177,7 +177,7 @@ class Features:
         row = command.uid_syntax if request.by_uid and command.uid_syntax is not None else command.syntax
         return row.parse(scanner)
 
-    def uses_numbers(self, frame: CommandFrame) -> bool:
+    def uses_numbers(self, frame: CommandFrame | ContinuationNeeded) -> bool:
         """Whether a command that waits names messages by number."""
         first = frame.fragments[0]
         words = first.upper().split(b" ", 3) if isinstance(first, bytes) else []

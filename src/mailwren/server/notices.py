@@ -39,8 +39,7 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
     if update.flags or update.exists is not None:
         tell_new_keywords(session, selected)
     if update.flags:
-        # "If the server chooses to send unsolicited FETCH responses, they MUST include UID" (RFC 9051 §7.5.2)
-        send_flags(session, selected, update.flags, with_uid=session.rev2)
+        send_flags(session, selected, update.flags, with_uid=with_uid or session.rev2)
 
 
 def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool) -> None:

@@ -137,8 +137,8 @@ class Session:
         if self.selected is not None:
             await self.selected.refresh()
 
-    async def tell(self, *, may_expunge: bool, refresh: bool = True) -> None:
-        """Tell the client what changed in its mailbox (RFC 9051 §5.2, §7.5.1)."""
+    async def tell(self, *, may_expunge: bool, refresh: bool = True, with_uid: bool = False) -> None:
+        """Tell the client what changed in its mailbox (RFC 9051 §5.2, §7.5.1), with UIDs after a UID command."""
         self._mailbox_hint = False  # first: a hint that comes while we look is for the next time
         selected = self.selected
         if selected is None:
@@ -149,7 +149,8 @@ class Session:
             if selected.state.deleted:
                 self._selected_is_gone()
             else:
-                await notices.tell(self, selected, may_expunge=may_expunge and not self._numbers_wait())
+                may_expunge = may_expunge and not self._numbers_wait()
+                await notices.tell(self, selected, may_expunge=may_expunge, with_uid=with_uid)
         except StoreError as error:
             # What the client asked for was done or refused by itself; what is new it will be told next time.
             log.warning("changes not told", mailbox=selected.id, reason=str(error))
@@ -167,7 +168,7 @@ class Session:
             return False
         if self._peeked is None:
             self._peeked = self.connection.framer.next_event()
-        if not isinstance(self._peeked, CommandFrame):
+        if not isinstance(self._peeked, CommandFrame | ContinuationNeeded):
             return False
         return self.features.uses_numbers(self._peeked)
 
@@ -315,18 +316,18 @@ class Session:
         if Effect.SYNCS in command.effects:
             self._mailbox_hint = False
             await self.refresh()
-        holds = Effect.UID_MAY_USE_NUMBERS if request.by_uid else Effect.HOLDS_EXPUNGE
-        may_expunge = holds not in command.effects
+        # "An EXPUNGE response MAY be sent during a UID command" (RFC 9051 §7.5.1)
+        may_expunge = request.by_uid or Effect.HOLDS_EXPUNGE not in command.effects
         try:
             completion = await command.run(self, arguments, request) or Completion()
         except (ImapError, StoreError):
-            await self.tell(may_expunge=may_expunge)
+            await self.tell(may_expunge=may_expunge, with_uid=request.by_uid)
             raise
         if completion.silent:
             return
         # A command that has just looked need not look again, unless a hint came meanwhile.
         looked = Effect.SYNCS in command.effects and not self._mailbox_hint
-        await self.tell(may_expunge=may_expunge, refresh=not looked)
+        await self.tell(may_expunge=may_expunge, refresh=not looked, with_uid=request.by_uid)
         code = b"[" + completion.code + b"] " if completion.code else b""
         text = completion.text or (b"UID " if request.by_uid else b"") + request.name + b" completed"
         self.send(request.tag + b" OK " + code + text + b"\r\n")

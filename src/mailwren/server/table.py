@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from mailwren.imap.scanner import Scanner
 from mailwren.imap.syntax import Syntax
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Effect(Flag):
     UID_MAY_USE_NUMBERS = auto()
     """So may its UID form (UID SEARCH 1:5)."""
     HOLDS_EXPUNGE = auto()
-    """No EXPUNGE may be sent while it runs, except in its UID form where that names no numbers (RFC 9051 §7.5.1)."""
+    """No EXPUNGE may be sent while it runs, except in its UID form (RFC 9051 §7.5.1)."""
     TAKES_MESSAGE = auto()
     """Its last literal is a message: it may be large and goes to a spool."""
     SYNCS = auto()
@@ -71,6 +72,10 @@ class Request:
 Runner = Callable[["Session", Arguments, Request], Awaitable[Completion | None]]
 
 
+BeforeLiteral = Callable[["Session", Scanner], Awaitable[None]]
+"""The scanner stands behind the command's name. Raises ImapError or StoreError: the literal is not asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command(Generic[Arguments]):
     """One command's row."""
@@ -83,6 +88,8 @@ class Command(Generic[Arguments]):
     """UID NAME comes from the same row."""
     uid_syntax: Syntax[Arguments] | None = None
     """Where the UID form takes other arguments (UID EXPUNGE)."""
+    before_literal: BeforeLiteral | None = None
+    """Looks at what stands before a literal that the client waits to send, and refuses what cannot end well."""
 
 
 AnyCommand = Command[Any]

@@ -9,9 +9,10 @@ Pure: no sockets, no storage, no clock. The rules:
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from mailwren.base.ids import ModSeq, SequenceNumber, Uid
 from mailwren.base.ranges import RangeSet
@@ -21,6 +22,8 @@ from mailwren.store.mailbox_state import MailboxState, uid_spans
 
 Span = tuple[int, int]
 """Positions from 0, half open."""
+_FEW: Final = 64
+"""Positions that are looked at one by one rather than halved further."""
 
 
 @dataclass(slots=True)
@@ -39,10 +42,25 @@ class Update:
     """Positions (in this view, after the expunges) of messages whose flags changed, ascending."""
 
 
+@dataclass(slots=True)
+class _SentFlags:
+    """Neighbouring messages whose flags the client has as of a mod-sequence."""
+
+    first_uid: int
+    last_uid: int
+    stop: int
+    """The position behind the last one."""
+    modseq: ModSeq
+
+
+def _first_uid(sent: _SentFlags) -> int:
+    return sent.first_uid
+
+
 class View:
     """The client's numbering of one mailbox and how far it has been told."""
 
-    __slots__ = ("_own", "count", "recent", "state", "told", "uids")
+    __slots__ = ("_sent", "count", "recent", "state", "told", "uids")
 
     def __init__(self, state: MailboxState) -> None:
         """A fresh look at ``state``: nothing is pending."""
@@ -51,7 +69,7 @@ class View:
         self.count = len(state.uids)
         self.told: ModSeq = state.modseq
         self.recent = RangeSet()
-        self._own: set[int] = set()
+        self._sent: list[_SentFlags] = []
 
     # --- numbers and UIDs -----------------------------------------------------------------------------------
     def uid(self, position: int) -> Uid:
@@ -88,7 +106,7 @@ class View:
 
     def uids_of(self, spans: list[Span]) -> RangeSet:
         """The UIDs at positions."""
-        return RangeSet.of_sorted(uid for start, stop in spans for uid in self.uids[start:stop])
+        return RangeSet(run for start, stop in spans for run in _runs(self.uids, start, stop))
 
     # --- what the client has not been told ------------------------------------------------------------------
     @property
@@ -96,9 +114,27 @@ class View:
         """Whether messages that the client still counts have gone away."""
         return self.uids is not self.state.uids and bool(self._missing())
 
-    def note_own_change(self, modseq: ModSeq) -> None:
-        """A change of this session's own that its command answers itself: not to be told again."""
-        self._own.add(modseq)
+    @property
+    def untold(self) -> RangeSet:
+        """UIDs of messages that came in or changed since the client was told."""
+        return self.state.changed_since(self.told)
+
+    def note_sent(self, start: int, stop: int, modseq: ModSeq) -> None:
+        """The client has been sent, or knows by itself, the flags of these positions as they were at ``modseq``.
+
+        So they are not told again. A command notes its positions ascending, and none twice.
+        """
+        if modseq <= self.told or start >= stop:
+            return
+        last = self._sent[-1] if self._sent else None
+        if last is not None and last.stop == start and last.modseq == modseq:
+            last.stop, last.last_uid = stop, self.uids[stop - 1]
+        else:
+            self._sent.append(_SentFlags(self.uids[start], self.uids[stop - 1], stop, modseq))
+
+    def _was_sent(self, uid: int, modseq: int) -> bool:
+        index = bisect_right(self._sent, uid, key=_first_uid) - 1
+        return index >= 0 and uid <= self._sent[index].last_uid and modseq <= self._sent[index].modseq
 
     def advance(self, *, may_expunge: bool) -> Update:
         """Move the client's picture to the state's, and say what it must be told.
@@ -114,7 +150,7 @@ class View:
         self._take_arrivals(update)
         self._take_flags(update)
         self.told = self.state.modseq
-        self._own.clear()
+        self._sent.clear()
         return update
 
     def _take_expunges(self, update: Update) -> None:
@@ -146,12 +182,13 @@ class View:
             update.exists = self.count
 
     def _take_flags(self, update: Update) -> None:
-        state, own, told = self.state, self._own, self.told
+        state, told = self.state, self.told
         first_new = update.arrived[0] if update.exists is not None else self.count
-        for start, stop in uid_spans(self.uids, state.changed_since(told), first_new):
+        for start, stop in uid_spans(self.uids, self.untold, first_new):
             for position in range(start, stop):
-                index = position if self.uids is state.uids else state.index(Uid(self.uids[position]))
-                if index is not None and state.modseqs[index] > told and state.modseqs[index] not in own:
+                uid = self.uids[position]
+                index = position if self.uids is state.uids else state.index(Uid(uid))
+                if index is not None and told < state.modseqs[index] and not self._was_sent(uid, state.modseqs[index]):
                     update.flags.append(position)
 
     def _missing(self) -> list[Span]:
@@ -181,3 +218,19 @@ def _missing_spans(known: "array[int]", count: int, current: "array[int]") -> It
         yield low, stop
         shift += stop - low
         position = stop
+
+
+def _runs(uids: "array[int]", start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The ranges of UIDs at positions; where they are dense, most positions are never looked at."""
+    waiting = [(start, stop)]
+    while waiting:
+        start, stop = waiting.pop()
+        if start >= stop:
+            continue
+        if uids[stop - 1] - uids[start] == stop - start - 1:
+            yield uids[start], uids[stop - 1]
+        elif stop - start <= _FEW:
+            yield from RangeSet.of_sorted(uids[start:stop]).ranges()
+        else:
+            middle = (start + stop) // 2
+            waiting += ((middle, stop), (start, middle))

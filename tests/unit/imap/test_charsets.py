@@ -47,7 +47,7 @@ def test_every_listed_charset_works(name: str) -> None:
 def test_unknown_charsets_are_refused(name: str) -> None:
     """NO with a list of charsets in parentheses (erratum 7323); no encoding that is not a charset gets through."""
     with pytest.raises(Refused) as caught:
-        charsets.decoder(name)
+        charsets.require(name)
     assert caught.value.code.startswith(b"BADCHARSET (US-ASCII UTF-8 ISO-8859-1 ")
     assert caught.value.code.endswith(b")")
     with pytest.raises(Refused):
@@ -65,5 +65,5 @@ def test_made_up_names_leave_nothing_behind() -> None:
     before = len(encodings._cache)
     for _ in range(100):
         with pytest.raises(Refused):
-            charsets.decoder(f"x{random.random()}")
+            charsets.require(f"x{random.random()}")
     assert len(encodings._cache) == before

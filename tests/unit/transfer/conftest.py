@@ -152,6 +152,14 @@ class FakeAccount:
         """Not used."""
         raise NotImplementedError
 
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """Not used."""
+        raise NotImplementedError
+
     async def usage(self) -> Usage:
         """Not used."""
         raise NotImplementedError

@@ -32,18 +32,20 @@ async def _transfer(
     session: "Session", arguments: imap.Copy, request: Request, kind: type[Copy] | type[Move]
 ) -> Copied | None:
     selected = session.mailbox
+    await selected.refresh()
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
     try:
         target = await session.account.mailbox(arguments.mailbox)
+        if not request.by_uid and selected.lacks(spans):
+            # RFC 2180 §4.4.1; which ones went is told with this answer
+            raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
+        uids = selected.view.uids_of(spans)
+        if not uids:
+            return None
+        (outcome,) = await session.account.apply([kind(selected.id, uids, target.id)])
     except NoSuchMailbox as error:
-        # "the server MUST return … TRYCREATE" (RFC 9051 §6.4.7)
+        # "the server MUST send the response code [TRYCREATE]" (RFC 9051 §6.4.7)
         raise Refused(str(error), b"TRYCREATE") from error
-    if not request.by_uid and selected.lacks(spans):
-        raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
-    uids = selected.view.uids_of(spans)
-    if not uids:
-        return None
-    (outcome,) = await session.account.apply([kind(selected.id, uids, target.id)])
     assert isinstance(outcome, Copied)
     return outcome if outcome.source_uids else None
 

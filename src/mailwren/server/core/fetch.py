@@ -1,14 +1,16 @@
 """FETCH and UID FETCH (RFC 9051 §6.4.5): which messages, in which pieces, and the implicit ``\\Seen``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailwren.base.ids import FlagSetId
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import Fetch, FetchItem
 from mailwren.imap.errors import Refused
-from mailwren.server.core.fetch_columns import COLUMNS, Batch, Column, header_column
-from mailwren.server.core.fetch_octets import OctetItem, Streamed, octet_item
+from mailwren.message.stream_decoder import UnknownEncoding
+from mailwren.server.core.fetch_columns import FLAGS, Batch, Cell, column_of
+from mailwren.server.core.fetch_octets import Streamed
 from mailwren.server.notices import tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _BATCH = 250
 """Messages whose rows are read together: a few milliseconds of work."""
+_ROOM = 256 * 1024
+"""Octets of one message's values that are put together in memory; what does not fit is streamed."""
 _UID = FetchItem("UID")
 _FLAGS = FetchItem("FLAGS")
 
@@ -29,26 +33,27 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     """Send what was asked of each message, items in the order asked."""
     selected = session.mailbox
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
-    items = arguments.items
-    if request.by_uid and _UID not in items:
-        items = (_UID, *items)  # "the UID MUST be part of any FETCH response" (RFC 9051 §6.4.9)
-    newly_seen = await _mark_seen(session, selected, items, spans)
+    items = _distinct(arguments.items, request)
+    newly_seen = await _mark_seen(session, selected, arguments.items, spans)
+    if newly_seen or _FLAGS in items:
+        tell_new_keywords(session, selected)
     sender = _Sender(session, selected, items, newly_seen)
-    for start, stop in _batches(spans):
-        await sender.send(start, stop)
-        await session.breathe()
-    if sender.damaged:
-        raise Refused(f"Damaged messages were left out: UID {sender.damaged}", b"CORRUPTION")
-    if sender.missing and not request.by_uid:
-        # "the server MAY … EXPUNGEISSUED" (RFC 5530 §3): the others were sent
-        raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
+    for start, stop in spans:
+        position = start
+        while position < stop:
+            position = await sender.send(position, min(position + sender.batch, stop))
+            await session.breathe()
+    sender.complain(request)
     return None
 
 
-def _batches(spans: Sequence[Span]) -> Iterator[Span]:
-    for start, stop in spans:
-        for first in range(start, stop, _BATCH):
-            yield first, min(first + _BATCH, stop)
+def _distinct(items: Sequence[FetchItem], request: Request) -> list[FetchItem]:
+    """The items to answer: each once, in the order asked.
+
+    "Server implementations MUST implicitly include the UID message data item" for a UID command (RFC 9051 §6.4.9).
+    """
+    distinct = list(dict.fromkeys(replace(item, peek=False) for item in items))
+    return [_UID, *distinct] if request.by_uid and _UID not in distinct else distinct
 
 
 def _sets_seen(item: FetchItem) -> bool:
@@ -79,13 +84,11 @@ async def _mark_seen(
     (outcome,) = await session.account.apply([operation])
     assert isinstance(outcome, FlagsSet)
     await selected.refresh()
-    selected.view.note_own_change(outcome.modseq)
-    tell_new_keywords(session, selected)
     return outcome.changed
 
 
 class _Sender:
-    """Sends batches of one FETCH command."""
+    """Sends batches of one FETCH command, and remembers the messages that could not be sent."""
 
     def __init__(
         self, session: "Session", selected: "Selected", items: Sequence[FetchItem], newly_seen: RangeSet
@@ -93,62 +96,90 @@ class _Sender:
         self._session = session
         self._selected = selected
         self._newly_seen = newly_seen
-        self._adds_flags = bool(newly_seen) and _FLAGS not in items
-        self._columns: list[Column | OctetItem] = [_column(item) for item in items]
-        self._simple = not any(isinstance(column, OctetItem) for column in self._columns)
-        self.missing = False
-        self.damaged = RangeSet()
+        self._has_flags = _FLAGS in items
+        self._adds_flags = bool(newly_seen) and not self._has_flags
+        self._columns = [column_of(item) for item in items]
+        heavy = sum(column.heavy for column in self._columns)
+        self.batch = max(1, _BATCH // (2 * heavy)) if heavy else _BATCH
+        self._missing = False
+        self._damaged = RangeSet()
+        self._undecodable = ""
 
-    async def send(self, start: int, stop: int) -> None:
-        """Send the messages at these positions."""
+    def complain(self, request: Request) -> None:
+        """Raise Refused when something of what was asked was not sent, although everything else was."""
+        if self._damaged:
+            raise Refused(f"Damaged messages were left out: UID {self._damaged}", b"CORRUPTION")
+        if self._undecodable:
+            # "it MUST fail the request and issue a "NO" response" (RFC 9051 §7.5.2)
+            raise Refused(f"Messages were left out: {self._undecodable}", b"UNKNOWN-CTE")
+        if self._missing and not request.by_uid:
+            # RFC 2180 §4.1.2: responses for those that are there, and a tagged NO
+            raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
+
+    async def send(self, start: int, stop: int) -> int:
+        """Send messages from position ``start`` on, at most up to ``stop``; the position to go on from."""
         batch = Batch.of(self._session, self._selected, start, stop)
-        self.missing |= len(batch) < stop - start
-        values = [None if isinstance(column, OctetItem) else await column(batch) for column in self._columns]
-        if self._simple:
-            columns = [value for value in values if value is not None]
-            if self._adds_flags:
-                columns.append(await COLUMNS["FLAGS"](batch))
-            lines = [
-                b"* %d FETCH (%b)\r\n" % (number, b" ".join(row))
-                for number, row in zip(batch.numbers, zip(*columns, strict=True), strict=True)
-            ]
-            self._session.send(b"".join(lines))
-            return
-        flags = await COLUMNS["FLAGS"](batch) if self._adds_flags else None
-        for index in range(len(batch)):
-            await self._send_one(batch, index, values, flags)
-
-    async def _send_one(
-        self, batch: Batch, index: int, values: Sequence[Sequence[bytes] | None], flags: Sequence[bytes] | None
-    ) -> None:
-        """One message with items that need its octets; nothing is sent before all of them are at hand."""
-        pieces: list[bytes | Streamed] = []
-        content, uid = batch.contents[index], batch.uids[index]
+        self._missing |= len(batch) < stop - start
         try:
-            for column, column_values in zip(self._columns, values, strict=True):
-                if column_values is not None:
-                    pieces.append(column_values[index])
-                elif isinstance(column, OctetItem):
-                    pieces.append(await column.value(self._session.account, content))
+            columns = [await column.values(batch) for column in self._columns]
+            flags = await FLAGS.values(batch) if self._adds_flags else None
         except MessageDamaged:
-            self.damaged = self.damaged.union(RangeSet.of((uid,)))
+            if stop - start > 1:
+                return await self.send(start, (start + stop) // 2)  # until only the damaged one is left
+            self._damaged = self._damaged.union(RangeSet.of(batch.uids))
+            return stop
+        if flags is None and not any(None in column for column in columns):
+            self._send_rows(batch, columns)
+            if self._has_flags:
+                self._selected.view.note_sent(start, stop, batch.modseq)
+            return stop
+        for index, uid in enumerate(batch.uids):
+            cells = [column[index] for column in columns]
+            if flags is not None and uid in self._newly_seen:
+                cells.append(flags[index])
+            await self._send_one(batch, index, cells)
+        return stop
+
+    def _send_rows(self, batch: Batch, columns: Sequence[Sequence[Cell]]) -> None:
+        lines = [
+            b"* %d FETCH (%b)\r\n" % (number, b" ".join(row))
+            for number, row in zip(batch.numbers, zip(*columns, strict=True), strict=True)
+        ]
+        self._session.send(b"".join(lines))
+
+    async def _send_one(self, batch: Batch, index: int, cells: Sequence[Cell]) -> None:
+        """One message with values that rows do not have; nothing is sent before all of them can be."""
+        session, uid = self._session, batch.uids[index]
+        pieces: list[bytes | Streamed] = []
+        room = _ROOM
+        try:
+            for place, cell in enumerate(cells):
+                if cell is not None:
+                    pieces.append(cell)
+                    continue
+                piece = await self._columns[place].single(session.account, batch.contents[index], room)
+                room -= len(piece) if isinstance(piece, bytes) else 0
+                pieces.append(piece)
+        except MessageDamaged:
+            self._damaged = self._damaged.union(RangeSet.of((uid,)))
             return
-        if flags is not None and uid in self._newly_seen:
-            pieces.append(flags[index])
-        session = self._session
-        session.send(b"* %d FETCH (" % batch.numbers[index])
-        for position, piece in enumerate(pieces):
-            if position:
-                session.send(b" ")
-            if isinstance(piece, Streamed):
-                await piece.send(session)
-            else:
-                session.send(piece)
-        session.send(b")\r\n")
-        await session.breathe()
+        except UnknownEncoding as error:
+            self._undecodable = str(error)
+            return
+        await _write(session, batch.numbers[index], pieces)
+        if self._has_flags or len(cells) > len(self._columns):
+            self._selected.view.note_sent(batch.numbers[index] - 1, batch.numbers[index], batch.modseq)
 
 
-def _column(item: FetchItem) -> Column | OctetItem:
-    """How an item is answered: from rows for many messages at once, or from each message's octets."""
-    column = COLUMNS.get(item.name) or header_column(item)
-    return column if column is not None else octet_item(item)
+async def _write(session: "Session", number: int, pieces: Sequence[bytes | Streamed]) -> None:
+    """One FETCH response."""
+    session.send(b"* %d FETCH (" % number)
+    for place, piece in enumerate(pieces):
+        if place:
+            session.send(b" ")
+        if isinstance(piece, Streamed):
+            await piece.send(session)
+        else:
+            session.send(piece)
+    session.send(b")\r\n")
+    await session.breathe()

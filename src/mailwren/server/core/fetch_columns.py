@@ -1,70 +1,115 @@
-"""FETCH items that are ready in rows: answered for many messages at once, nothing is parsed."""
+"""FETCH items as columns: many messages are answered at once from ready rows, nothing is parsed.
+
+Where a row has no value, because it is not kept ready or too large to be held for many messages at once, the column
+leaves a gap, and the message's value is made on its own.
+"""
 
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailwren.base.ids import ContentId, FlagSetId
-from mailwren.imap.core.arguments import FetchItem, SectionText
+from mailwren.base.ids import ContentId, FlagSetId, ModSeq
+from mailwren.imap.core.arguments import FetchItem, Section, SectionText
 from mailwren.imap.core.fetch import section_label
 from mailwren.imap.dates import write_internal_date
 from mailwren.message.header import select_fields
+from mailwren.server.core.fetch_octets import OctetItem, Streamed
 from mailwren.store.api import Account
+from mailwren.store.values import ContentFacts, ContentWire
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
     from mailwren.server.session import Session
 
+Cell = bytes | None
+"""An item's text for one message; ``None`` is a gap."""
+_ROW = 16 * 1024
+"""Octets of a header, or of a message's ready structures, that are held for many messages at once."""
+
 
 @dataclass(slots=True)
 class Batch:
-    """Messages that are answered together, those that still exist."""
+    """Messages that are answered together, those that still exist. What columns share is read once."""
 
     account: Account
     numbers: Sequence[int]
     uids: Sequence[int]
     contents: Sequence[ContentId]
     flags: Sequence[int]
+    modseq: ModSeq
+    """What the flags are as of."""
     recent: frozenset[int]
     """UIDs that are recent for this session (RFC 3501 only)."""
+    _facts: Sequence[ContentFacts] | None = field(default=None, init=False)
+    _wire: Sequence[ContentWire | None] | None = field(default=None, init=False)
+    _headers: Sequence[bytes | None] | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, session: "Session", selected: "Selected", start: int, stop: int) -> "Batch":
         """The messages at positions of the session's view."""
-        view, state = selected.view, selected.state
+        view, state, account = selected.view, selected.state, session.account
         uids = view.uids[start:stop]
         recent = frozenset[int]()
         if view.recent and not session.rev2:
             recent = frozenset(uid for uid in uids if uid in view.recent)
         if view.uids is state.uids:
             contents: Sequence[ContentId] = state.contents[start:stop]  # type: ignore[assignment] # array of ids
-            return cls(session.account, range(start + 1, stop + 1), uids, contents, state.flags[start:stop], recent)
-        numbers: list[int] = []
-        kept: list[int] = []
-        rows: list[ContentId] = []
-        flags: list[int] = []
+            flags = state.flags[start:stop]
+            return cls(account, range(start + 1, stop + 1), uids, contents, flags, state.modseq, recent)
+        kept: list[tuple[int, int, ContentId, int]] = []
         for number, uid in enumerate(uids, start + 1):
             index = state.index(view.uid(number - 1))
             if index is not None:
-                numbers.append(number)
-                kept.append(uid)
-                rows.append(state.content_of(index))
-                flags.append(state.flags[index])
-        return cls(session.account, numbers, array("I", kept), rows, flags, recent)
+                kept.append((number, uid, state.content_of(index), state.flags[index]))
+        columns = zip(*kept, strict=True) if kept else ((), (), (), ())
+        numbers, known, rows, flag_sets = map(list, columns)
+        return cls(account, numbers, array("I", known), rows, flag_sets, state.modseq, recent)
 
     def __len__(self) -> int:
         return len(self.uids)
 
+    async def facts(self) -> Sequence[ContentFacts]:
+        """Sizes and dates."""
+        if self._facts is None:
+            self._facts = await self.account.facts(self.contents)
+        return self._facts
 
-Column = Callable[[Batch], Awaitable[Sequence[bytes]]]
+    async def wire(self) -> Sequence[ContentWire | None]:
+        """Ready structures, ``None`` for large ones."""
+        if self._wire is None:
+            self._wire = await self.account.small_wire(self.contents, _ROW)
+        return self._wire
+
+    async def headers(self) -> Sequence[bytes | None]:
+        """Header blocks, ``None`` for large ones."""
+        if self._headers is None:
+            self._headers = await self.account.small_headers(self.contents, _ROW)
+        return self._headers
 
 
-async def _uid(batch: Batch) -> Sequence[bytes]:
+Values = Callable[[Batch], Awaitable[Sequence[Cell]]]
+Single = Callable[[Account, ContentId, int], Awaitable[bytes | Streamed]]
+"""Makes one message's value, of at most so many octets in memory, more are streamed. May raise UnknownEncoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one item is answered."""
+
+    values: Values
+    single: Single
+    """For the gaps in ``values``."""
+    heavy: bool = False
+    """Whether the values can be thousands of octets."""
+
+
+# --- items from rows ----------------------------------------------------------------------------------------
+async def _uid(batch: Batch) -> Sequence[Cell]:
     return [b"UID %d" % uid for uid in batch.uids]
 
 
-async def _flags(batch: Batch) -> Sequence[bytes]:
+async def _flags(batch: Batch) -> Sequence[Cell]:
     account = batch.account
     texts = {flags: b"FLAGS (" + account.flag_set(FlagSetId(flags)).text + b")" for flags in set(batch.flags)}
     lines = [texts[flags] for flags in batch.flags]
@@ -75,60 +120,82 @@ async def _flags(batch: Batch) -> Sequence[bytes]:
     return lines
 
 
-async def _internal_date(batch: Batch) -> Sequence[bytes]:
-    facts = await batch.account.facts(batch.contents)
+async def _internal_date(batch: Batch) -> Sequence[Cell]:
+    facts = await batch.facts()
     return [b"INTERNALDATE " + write_internal_date(fact.internal_date, fact.internal_zone) for fact in facts]
 
 
-async def _size(batch: Batch) -> Sequence[bytes]:
-    return [b"RFC822.SIZE %d" % fact.size for fact in await batch.account.facts(batch.contents)]
+async def _size(batch: Batch) -> Sequence[Cell]:
+    return [b"RFC822.SIZE %d" % fact.size for fact in await batch.facts()]
 
 
-async def _envelope(batch: Batch) -> Sequence[bytes]:
-    return [b"ENVELOPE " + row.envelope for row in await batch.account.wire(batch.contents)]
+async def _no_gaps(_account: Account, _content: ContentId, _room: int) -> bytes | Streamed:
+    raise AssertionError("this column has no gaps")
 
 
-async def _body(batch: Batch) -> Sequence[bytes]:
-    return [b"BODY " + row.body for row in await batch.account.wire(batch.contents)]
+def _ready(name: bytes, of: Callable[[ContentWire], bytes]) -> Column:
+    """An item that was made ready when the message came in."""
+    label = name + b" "
+
+    async def values(batch: Batch) -> Sequence[Cell]:
+        return [None if row is None else label + of(row) for row in await batch.wire()]
+
+    async def single(account: Account, content: ContentId, _room: int) -> bytes | Streamed:
+        (row,) = await account.wire([content])
+        return label + of(row)
+
+    return Column(values, single, heavy=True)
 
 
-async def _body_structure(batch: Batch) -> Sequence[bytes]:
-    return [b"BODYSTRUCTURE " + row.body_structure for row in await batch.account.wire(batch.contents)]
-
-
-COLUMNS: dict[str, Column] = {
-    "UID": _uid,
-    "FLAGS": _flags,
-    "INTERNALDATE": _internal_date,
-    "RFC822.SIZE": _size,
-    "ENVELOPE": _envelope,
-    "BODY": _body,
-    "BODYSTRUCTURE": _body_structure,
+FLAGS = Column(_flags, _no_gaps)
+_COLUMNS: dict[str, Column] = {
+    "UID": Column(_uid, _no_gaps),
+    "FLAGS": FLAGS,
+    "INTERNALDATE": Column(_internal_date, _no_gaps),
+    "RFC822.SIZE": Column(_size, _no_gaps),
+    "ENVELOPE": _ready(b"ENVELOPE", lambda row: row.envelope),
+    "BODY": _ready(b"BODY", lambda row: row.body),
+    "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", lambda row: row.body_structure),
 }
 """Items by name; an extension's item that rows can answer is one more line here."""
 
+
+# --- items from octets --------------------------------------------------------------------------------------
+_LEGACY: dict[str, Section] = {
+    "RFC822": Section(),
+    "RFC822.HEADER": Section(text=SectionText.HEADER),
+    "RFC822.TEXT": Section(text=SectionText.TEXT),
+}
+"""What the items of RFC 3501 §6.4.5 stand for."""
 _HEADER_TEXTS = (SectionText.HEADER, SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT)
 
 
-def header_column(item: FetchItem) -> Column | None:
-    """A column for the message's own header or fields of it; ``None`` when the item is something else."""
-    if item.name == "RFC822.HEADER":
-        return _header_column(b"RFC822.HEADER", item, None)
-    section = item.section
-    if item.name != "BODY[]" or section is None or section.part or section.text not in _HEADER_TEXTS:
-        return None
-    fields = None if section.text is SectionText.HEADER else section.fields
-    return _header_column(section_label(item), item, fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
+def column_of(item: FetchItem) -> Column:
+    """How an item is answered."""
+    known = _COLUMNS.get(item.name)
+    if known is not None:
+        return known
+    section = _LEGACY.get(item.name) or item.section or Section()
+    octets = OctetItem(item, section_label(item), section)
+    of_header = item.name in _LEGACY or item.name == "BODY[]"
+    if of_header and not section.part and section.text in _HEADER_TEXTS:
+        return Column(_header_values(octets), octets.value, heavy=True)
+    return Column(_only_gaps, octets.value)
 
 
-def _header_column(label: bytes, item: FetchItem, fields: tuple[bytes, ...] | None, *, exclude: bool = False) -> Column:
-    async def column(batch: Batch) -> Sequence[bytes]:
-        blocks = await batch.account.headers(batch.contents)
-        if fields is not None:
-            blocks = [select_fields(block, fields, exclude=exclude) for block in blocks]
-        if item.partial is not None:
-            start, length = item.partial
-            blocks = [block[start : start + length] for block in blocks]
-        return [b"%b {%d}\r\n%b" % (label, len(block), block) for block in blocks]
+async def _only_gaps(batch: Batch) -> Sequence[Cell]:
+    return [None] * len(batch)
 
-    return column
+
+def _header_values(octets: OctetItem) -> Values:
+    """Of the message's own header, which is kept ready as well."""
+    section = octets.section
+    exclude = section.text is SectionText.HEADER_FIELDS_NOT
+
+    def value(block: bytes) -> bytes:
+        return octets.literal(select_fields(block, section.fields, exclude=exclude) if section.fields else block)
+
+    async def values(batch: Batch) -> Sequence[Cell]:
+        return [None if block is None else value(block) for block in await batch.headers()]
+
+    return values

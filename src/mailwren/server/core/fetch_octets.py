@@ -5,30 +5,30 @@ costs one piece of memory.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
+from mailwren.base.logs import log
 from mailwren.imap.core.arguments import FetchItem, Section, SectionText
-from mailwren.imap.core.fetch import section_label
-from mailwren.imap.errors import Refused
 from mailwren.message.api import Part
-from mailwren.message.header import select_fields
+from mailwren.message.header import blank_line, select_fields
+from mailwren.message.line_ends import LineEnds
 from mailwren.message.sections import SectionPiece, find_part, section_range
-from mailwren.message.stream_decoder import StreamDecoder, UnknownEncoding
+from mailwren.message.stream_decoder import StreamDecoder
 from mailwren.server.failures import log_fault
 from mailwren.server.protocol import ConnectionClosed
 from mailwren.store.api import Account
-from mailwren.store.errors import StoreError
-from mailwren.store.octets import Spool
+from mailwren.store.errors import MessageDamaged, StoreError
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
 
-_IN_MEMORY = 4 * limits.OUTPUT_CHUNK
-"""Values up to this size are not streamed."""
+_PIECE = 4 * limits.OUTPUT_CHUNK
+"""Octets that are read, decoded and handed on together."""
 _PIECES = {
     SectionText.ALL: SectionPiece.ALL,
     SectionText.HEADER: SectionPiece.HEADER,
@@ -36,15 +36,19 @@ _PIECES = {
     SectionText.MIME: SectionPiece.MIME,
 }
 """What a section without field names asks of the message layer."""
+_WHOLE = 2**63
+"""More octets than any part has."""
+_LINES = frozenset({"", "7bit", "8bit", "7-bit", "8-bit", "quoted-printable"})
+"""Encodings whose line ends are those of the text."""
 
 
 @dataclass(slots=True)
 class Streamed:
-    """A value too large to hold: its label, its size, and its octets to come."""
+    """A value too large to hold: what comes before its octets, how many they are, and where they come from."""
 
     label: bytes
     size: int
-    octets: AsyncIterator[bytes]
+    octets: AsyncGenerator[bytes, None]
 
     async def send(self, session: "Session") -> None:
         """Send it piece by piece, waiting for the client.
@@ -53,19 +57,21 @@ class Streamed:
             ConnectionClosed: also when the octets cannot be read to the end: the size was announced already, and a
                 client must never take something else for the rest.
         """
-        session.send(b"%b {%d}\r\n" % (self.label, self.size))
+        session.send(b"%b{%d}\r\n" % (self.label, self.size))
         sent = 0
         try:
-            async for piece in self.octets:
-                session.send(piece)
-                sent += len(piece)
-                await session.flush()
+            async with aclosing(self.octets):
+                async for piece in self.octets:
+                    session.send(piece)
+                    sent += len(piece)
+                    await session.flush()
         except StoreError as error:
             if session.user is not None:
                 log_fault(error, user=session.user.name, account=session.user.account_id)
             session.connection.abort()
             raise ConnectionClosed from error
         if sent != self.size:
+            log.error("a message's octets are not as many as announced", announced=self.size, sent=sent)
             session.connection.abort()
             raise ConnectionClosed
 
@@ -75,130 +81,160 @@ class OctetItem:
 
     def __init__(self, item: FetchItem, label: bytes, section: Section) -> None:
         self.item = item
-        self.label = label
         self.section = section
+        self._label = label + b" "
 
-    async def value(self, account: Account, content: ContentId) -> bytes | Streamed:
+    def literal(self, octets: bytes) -> bytes:
+        """The item's text with those of the octets that it asks for."""
+        return self._written(self._part_of(octets))
+
+    def _written(self, octets: bytes, sign: bytes = b"") -> bytes:
+        return b"%b%b{%d}\r\n%b" % (self._label, sign, len(octets), octets)
+
+    def _part_of(self, octets: bytes) -> bytes:
+        if self.item.partial is None:
+            return octets
+        first, length = self.item.partial
+        return octets[first : first + length]
+
+    async def value(self, account: Account, content: ContentId, room: int) -> bytes | Streamed:
         """The item's text for one message.
+
+        Args:
+            account: whose message it is.
+            content: the message.
+            room: octets that may be held in memory; a longer value is streamed.
 
         Raises:
             StoreError: the octets cannot be read.
-            Refused: BINARY of a part with an unknown encoding (RFC 9051 §6.4.5.3).
+            UnknownEncoding: BINARY of a part that nobody can decode (RFC 9051 §7.5.2).
         """
         if self.item.name == "BINARY[]":
-            return await self._binary(account, content)
+            return await self._binary(account, content, room)
         if self.item.name == "BINARY.SIZE[]":
             return await self._binary_size(account, content)
-        return await self._body(account, content)
+        return await self._body(account, content, room)
 
-    async def _body(self, account: Account, content: ContentId) -> bytes | Streamed:
+    # --- BODY -----------------------------------------------------------------------------------------------
+    async def _body(self, account: Account, content: ContentId, room: int) -> bytes | Streamed:
         section = self.section
-        if section.fields:
-            return await self._fields(account, content)
+        found: tuple[int, int] | None
         if not section.part and section.text is SectionText.ALL:
-            start, stop = 0, (await account.facts([content]))[0].size
+            found = 0, (await account.facts([content]))[0].size
         else:
             root = await account.structure(content)
-            found = section_range(root, section.part, _PIECES[section.text])
-            if found is None:
-                return self.label + b" NIL"
-            start, stop = found
+            found = section_range(root, section.part, _PIECES.get(section.text, SectionPiece.HEADER))
+        if found is None:
+            return self._label + b"NIL"
+        start, stop = found
+        if section.fields:
+            return await self._fields(account, content, found, room)
         if self.item.partial is not None:
             first, length = self.item.partial
             start = min(start + first, stop)
             stop = min(start + length, stop)
-        if stop - start <= _IN_MEMORY:
-            octets = await account.read(content, start, stop - start)
-            return b"%b {%d}\r\n%b" % (self.label, len(octets), octets)
-        return Streamed(self.label, stop - start, _read_pieces(account, content, start, stop))
+        if stop - start <= room:
+            return self._written(await _read(account, content, start, stop))
+        return Streamed(self._label, stop - start, _read_pieces(account, content, start, stop))
 
-    async def _fields(self, account: Account, content: ContentId) -> bytes:
-        section = self.section
-        found = section_range(await account.structure(content), section.part, SectionPiece.HEADER)
-        if found is None:
-            return self.label + b" NIL"
-        block = await account.read(content, found[0], found[1] - found[0])
-        value = select_fields(block, section.fields, exclude=section.text is SectionText.HEADER_FIELDS_NOT)
-        if self.item.partial is not None:
-            first, length = self.item.partial
-            value = value[first : first + length]
-        return b"%b {%d}\r\n%b" % (self.label, len(value), value)
+    async def _fields(
+        self, account: Account, content: ContentId, header: tuple[int, int], room: int
+    ) -> bytes | Streamed:
+        value = await self._selected_fields(account, content, header)
+        if len(value) <= room:
+            return self._written(value)
+        return Streamed(self._label, len(value), self._fields_later(account, content, header))
 
-    async def _binary(self, account: Account, content: ContentId) -> bytes | Streamed:
-        part = await self._binary_part(account, content)
+    async def _fields_later(
+        self, account: Account, content: ContentId, header: tuple[int, int]
+    ) -> AsyncGenerator[bytes, None]:
+        yield await self._selected_fields(account, content, header)
+
+    async def _selected_fields(self, account: Account, content: ContentId, header: tuple[int, int]) -> bytes:
+        """Some fields of a header, as far as headers are looked into."""
+        start, stop = header
+        length = min(stop - start, limits.HEADER_PARSED)
+        block = await _read(account, content, start, start + length)
+        if length < stop - start:
+            block = block[: block.rfind(b"\n") + 1] + blank_line(await account.read(content, stop - 4, 4))
+        exclude = self.section.text is SectionText.HEADER_FIELDS_NOT
+        if length <= limits.OUTPUT_CHUNK:
+            return self._part_of(select_fields(block, self.section.fields, exclude=exclude))
+        return self._part_of(await asyncio.to_thread(select_fields, block, self.section.fields, exclude=exclude))
+
+    # --- BINARY ---------------------------------------------------------------------------------------------
+    async def _binary(self, account: Account, content: ContentId, room: int) -> bytes | Streamed:
+        part = await self._part(account, content)
         if part is None:
-            return self.label + b" NIL"
-        decoded = await self._decoded(account, content, part)
-        if isinstance(decoded, bytes):
-            if self.item.partial is not None:
-                first, length = self.item.partial
-                decoded = decoded[first : first + length]
-            # literal8 only where it must be: most client libraries read the plain literal better
-            return b"%b %b{%d}\r\n%b" % (self.label, b"~" if b"\0" in decoded else b"", len(decoded), decoded)
-        first, length = self.item.partial or (0, decoded.size)
-        start = min(first, decoded.size)
-        stop = min(start + length, decoded.size)
-        return Streamed(self.label + b" ~", stop - start, _spool_pieces(decoded, start, stop))
+            return self._label + b"NIL"
+        start, length = self.item.partial or (0, _WHOLE)
+        stop = start + length
+        if min(length, part.body_end - part.body_start) <= room:
+            octets = b"".join([piece async for piece in _cut(_decoded(account, content, part), start, stop)])
+            return self._written(octets, _sign(octets))
+        size, sign = 0, b""
+        async for piece in _cut(_decoded(account, content, part), start, stop):
+            size += len(piece)
+            sign = sign or _sign(piece)
+        return Streamed(self._label + sign, size, _cut(_decoded(account, content, part), start, stop))
 
     async def _binary_size(self, account: Account, content: ContentId) -> bytes:
-        part = await self._binary_part(account, content)
-        if part is None:
-            return self.label + b" 0"
-        decoded = await self._decoded(account, content, part)
-        if isinstance(decoded, bytes):
-            return b"%b %d" % (self.label, len(decoded))
-        size = decoded.size
-        decoded.close()
-        return b"%b %d" % (self.label, size)
+        part = await self._part(account, content)
+        size = 0
+        if part is not None:
+            async for piece in _decoded(account, content, part):
+                size += len(piece)
+        return b"%b%d" % (self._label, size)
 
-    async def _binary_part(self, account: Account, content: ContentId) -> Part | None:
-        root = await account.structure(content)
+    async def _part(self, account: Account, content: ContentId) -> Part | None:
+        """The part meant; without a number the whole message, as if it were a part that is not encoded."""
         if not self.section.part:
-            return Part(0, 0, (await account.facts([content]))[0].size, encoding="binary")
-        return find_part(root, self.section.part)
-
-    async def _decoded(self, account: Account, content: ContentId, part: Part) -> bytes | Spool:
-        """A part's octets without their transfer encoding, in a spool when they are many."""
-        try:
-            # what encloses other parts has no encoding of its own to take off
-            decoder = StreamDecoder("binary" if part.children else part.encoding)
-        except UnknownEncoding as error:
-            raise Refused(str(error), b"UNKNOWN-CTE") from error
-        length = part.body_end - part.body_start
-        if length <= _IN_MEMORY:
-            octets = await account.read(content, part.body_start, length)
-            return decoder.feed(octets) + decoder.finish()
-        spool = Spool()
-        async for piece in _read_pieces(account, content, part.body_start, part.body_end):
-            spool.write(await asyncio.to_thread(decoder.feed, piece))
-        spool.write(decoder.finish())
-        return spool
+            return Part(0, 0, (await account.facts([content]))[0].size, type="message", encoding="binary")
+        return find_part(await account.structure(content), self.section.part)
 
 
-def octet_item(item: FetchItem) -> OctetItem:
-    """The answerer of an item that rows cannot answer."""
-    if item.name == "RFC822":
-        return OctetItem(item, b"RFC822", Section())
-    if item.name == "RFC822.TEXT":
-        return OctetItem(item, b"RFC822.TEXT", Section(text=SectionText.TEXT))
-    return OctetItem(item, section_label(item), item.section or Section())
+async def _read(account: Account, content: ContentId, start: int, stop: int) -> bytes:
+    """Exactly these octets. Raises MessageDamaged also when there are fewer."""
+    octets = await account.read(content, start, stop - start)
+    if len(octets) != stop - start:
+        raise MessageDamaged("a stored message is shorter than it should be")
+    return octets
 
 
-async def _read_pieces(account: Account, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:
+async def _read_pieces(account: Account, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
     while start < stop:
-        piece = await account.read(content, start, min(_IN_MEMORY, stop - start))
+        piece = await _read(account, content, start, min(start + _PIECE, stop))
         yield piece
         start += len(piece)
-        if not piece:
-            return
 
 
-async def _spool_pieces(spool: Spool, start: int, stop: int) -> AsyncIterator[bytes]:
-    view = spool.view()
-    try:
-        for first in range(start, stop, _IN_MEMORY):
-            yield bytes(view[first : min(first + _IN_MEMORY, stop)])
-    finally:
-        if not isinstance(view, bytes):
-            view.close()
-        spool.close()
+async def _decoded(account: Account, content: ContentId, part: Part) -> AsyncGenerator[bytes, None]:
+    """A part's octets without their transfer encoding.
+
+    "Servers MUST ensure that textual line-oriented sections are always transmitted using the IMAP CRLF line
+    termination syntax" (RFC 9051 §7.5.2): LF alone becomes CRLF in texts, but not in base64, where line ends are the
+    content's own. What encloses other parts has no encoding of its own to take off.
+    """
+    decoder = StreamDecoder("binary" if part.children else part.encoding)
+    lines = LineEnds() if part.type == "text" and part.encoding in _LINES else None
+    async for piece in _read_pieces(account, content, part.body_start, part.body_end):
+        text = piece if lines is None else lines.feed(piece)
+        yield decoder.feed(text) if len(text) <= limits.OUTPUT_CHUNK else await asyncio.to_thread(decoder.feed, text)
+    yield decoder.finish()
+
+
+async def _cut(pieces: AsyncGenerator[bytes, None], start: int, stop: int) -> AsyncGenerator[bytes, None]:
+    """The octets from ``start`` up to ``stop``; no more pieces are taken than it needs."""
+    position = 0
+    async with aclosing(pieces):
+        async for piece in pieces:
+            first, position = position, position + len(piece)
+            if position > start:
+                yield piece[max(start - first, 0) : stop - first]
+            if position >= stop:
+                return
+
+
+def _sign(octets: bytes) -> bytes:
+    """What marks a literal8. It is sent only where it must be, so a client sees at once whether there is a NUL."""
+    return b"~" if b"\0" in octets else b""

@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING
 
 from mailwren.base.ranges import RangeSet
+from mailwren.imap import charsets
 from mailwren.imap.core.arguments import Search
 from mailwren.imap.core.search import write_esearch, write_search
-from mailwren.imap.errors import ImapError, Refused
+from mailwren.imap.errors import Refused
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_query import to_query
 from mailwren.server.table import Completion, Request
+from mailwren.store.errors import StoreError
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -16,37 +18,48 @@ if TYPE_CHECKING:
 
 async def run_search(session: "Session", arguments: Search, request: Request) -> Completion | None:
     """Find messages and answer as the client asked."""
-    selected = session.mailbox
+    view = session.mailbox.view
     returns = arguments.returns
     if returns is None and session.rev2:
         returns = frozenset({"ALL"})  # ESEARCH replaces SEARCH once IMAP4rev2 is enabled (RFC 9051 §7.3.4)
     try:
-        query = to_query(arguments.key, selected.view, session.saved)
-        positions = await session.context.search.search(
+        positions = await _find(session, arguments)
+    except (Refused, StoreError):
+        # "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets
+        # the value of the search result variable to the empty sequence" (RFC 9051 §6.4.4.1); after BAD it is kept.
+        if returns is not None and "SAVE" in returns:
+            session.saved = RangeSet()
+        raise
+    uids = view.uids
+    numbers = [uids[position] for position in positions] if request.by_uid else [each + 1 for each in positions]
+    if returns is None:
+        session.send(write_search(numbers))
+    else:
+        if "SAVE" in returns:
+            session.saved = _saved([uids[position] for position in positions], returns)
+        if returns != {"SAVE"}:
+            session.send(write_esearch(request.tag, request.by_uid, _values(numbers, returns)))
+    # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).
+    return Completion(code=b"EXPUNGEISSUED") if view.stale and not request.by_uid else None
+
+
+async def _find(session: "Session", arguments: Search) -> list[int]:
+    """The positions in the view of the messages that match, ascending.
+
+    Raises:
+        BadCommand: a message number that does not exist.
+        Refused: an unknown charset, or keys nested too deep.
+        StoreError: as it comes.
+    """
+    charsets.require(arguments.charset)
+    selected = session.mailbox
+    query = to_query(arguments.key, selected.view, session.saved)
+    try:
+        return await session.context.search.search(
             session.account, selected.state, query, selected.view.uids, selected.view.count
         )
     except QueryTooDeep as error:
         raise Refused(str(error), b"LIMIT") from error
-    except ImapError:
-        _forget_saved(session, returns)
-        raise
-    uids = selected.view.uids
-    numbers = [uids[position] for position in positions] if request.by_uid else [each + 1 for each in positions]
-    if returns is None:
-        session.send(write_search(numbers))
-        return None
-    if "SAVE" in returns:
-        session.saved = _saved([uids[position] for position in positions], returns)
-        if returns == {"SAVE"}:
-            return None
-    session.send(write_esearch(request.tag, request.by_uid, _values(numbers, returns)))
-    return None
-
-
-def _forget_saved(session: "Session", returns: frozenset[str] | None) -> None:
-    """A SEARCH with SAVE that is refused empties the saved result (RFC 9051 §6.4.4.1)."""
-    if returns is not None and "SAVE" in returns:
-        session.saved = RangeSet()
 
 
 def _values(numbers: list[int], returns: frozenset[str]) -> list[tuple[str, int | RangeSet]]:
@@ -63,7 +76,7 @@ def _values(numbers: list[int], returns: frozenset[str]) -> list[tuple[str, int 
 
 
 def _saved(uids: list[int], returns: frozenset[str]) -> RangeSet:
-    """With only MIN or MAX asked for, only those are saved (RFC 9051 §6.4.4.4, the table of SAVE)."""
+    """With only MIN or MAX asked for, only those are saved (RFC 9051 §6.4.4.1, Table 4)."""
     if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX"}:
         return RangeSet.of_sorted(uids)
     chosen: list[int] = []

@@ -1,40 +1,110 @@
 """STORE and UID STORE (RFC 9051 §6.4.6)."""
 
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mailwren.base.ids import FlagSetId
+from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
 from mailwren.server.notices import send_flags, tell_new_keywords
 from mailwren.server.table import Completion, Request
-from mailwren.store.operations import FlagMode, FlagsSet, SetFlags
+from mailwren.server.view import Span
+from mailwren.store.operations import FlagMode, SetFlags
 
 if TYPE_CHECKING:
+    from mailwren.server.selected import Selected
     from mailwren.server.session import Session
 
 _MODES = {StoreMode.REPLACE: FlagMode.REPLACE, StoreMode.ADD: FlagMode.ADD, StoreMode.REMOVE: FlagMode.REMOVE}
+_AT_ONCE = 1000
+"""Messages that are answered before others have their turn."""
+_GONE = 2**32 - 1
+"""Stands for the flags of a message that is there no more."""
 
 
 async def run_store(session: "Session", arguments: Store, request: Request) -> Completion | None:
     """Change flags; unless silent, send the flags of every message named as they are now."""
     selected = session.mailbox
     selected.require_write()
-    view = selected.view
-    spans = view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
-    uids = view.uids_of(spans)
+    await selected.refresh()
+    spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
+    uids = selected.view.uids_of(spans)
     if not uids:
         return None
-    operation = SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags)
-    (outcome,) = await session.account.apply([operation])
-    assert isinstance(outcome, FlagsSet)
+    guess = _Guess(selected, spans, arguments) if arguments.silent else None
+    await session.account.apply([SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags)])
     await selected.refresh()
-    if outcome.changed:
-        view.note_own_change(outcome.modseq)
     tell_new_keywords(session, selected)
-    if not arguments.silent:
-        for start, stop in spans:
-            for chunk in range(start, stop, 1000):
-                send_flags(session, selected, range(chunk, min(chunk + 1000, stop)), with_uid=request.by_uid)
-                await session.breathe()
-    if not request.by_uid and not arguments.silent and selected.lacks(spans):
+    for start, stop in _pieces(spans):
+        if guess is None:
+            send_flags(session, selected, range(start, stop), with_uid=request.by_uid)
+            selected.view.note_sent(start, stop, selected.state.modseq)
+        else:
+            guess.note(start, stop)
+        await session.breathe()
+    if guess is None and not request.by_uid and selected.lacks(spans):
         raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
     return None
+
+
+def _pieces(spans: Sequence[Span]) -> Iterator[Span]:
+    for start, stop in spans:
+        for first in range(start, stop, _AT_ONCE):
+            yield first, min(first + _AT_ONCE, stop)
+
+
+class _Guess:
+    """What the client takes messages' flags to be after a silent change, which it is not told.
+
+    It knows what it was told before and what it asked for. Where that is not how the flags are now, somebody else
+    changed them as well, and the client is told: "the server SHOULD send an untagged FETCH response if a change to a
+    message's flags from an external source is observed" (RFC 9051 §6.4.6).
+    """
+
+    def __init__(self, selected: "Selected", spans: Sequence[Span], arguments: Store) -> None:
+        self._selected = selected
+        self._mode = arguments.mode
+        self._flags = frozenset(flag.lower() for flag in arguments.flags)
+        self._untold: RangeSet = selected.view.untold
+        self._before = {piece: _flags_at(selected, *piece) for piece in _pieces(spans)}
+        self._right: dict[tuple[int, int], bool] = {}
+
+    def note(self, start: int, stop: int) -> None:
+        """Say which of the messages of one piece need no telling."""
+        view, state = self._selected.view, self._selected.state
+        pairs = list(zip(self._before[start, stop], _flags_at(self._selected, start, stop), strict=True))
+        right = all(map(self._is_right, set(pairs)))
+        if right and not (self._untold and self._untold.intersection(view.uids_of([(start, stop)]))):
+            view.note_sent(start, stop, state.modseq)
+            return
+        for position, pair in enumerate(pairs, start):
+            if self._is_right(pair) and view.uids[position] not in self._untold:
+                view.note_sent(position, position + 1, state.modseq)
+
+    def _is_right(self, pair: tuple[int, int]) -> bool:
+        """Whether a flag set became the one that the client expects."""
+        known = self._right.get(pair)
+        if known is None:
+            before, after = pair
+            known = _GONE in pair or self._expected(self._names(before)) == self._names(after)
+            self._right[pair] = known
+        return known
+
+    def _names(self, flags: int) -> frozenset[str]:
+        return frozenset(name.lower() for name in self._selected.account.flag_set(FlagSetId(flags)).names)
+
+    def _expected(self, before: frozenset[str]) -> frozenset[str]:
+        if self._mode is StoreMode.REPLACE:
+            return self._flags
+        return before | self._flags if self._mode is StoreMode.ADD else before - self._flags
+
+
+def _flags_at(selected: "Selected", start: int, stop: int) -> "array[int]":
+    """The flag sets at positions of the view."""
+    view, state = selected.view, selected.state
+    if view.uids is state.uids:
+        return state.flags[start:stop]
+    indexes = (state.index(view.uid(position)) for position in range(start, stop))
+    return array("I", (_GONE if index is None else state.flags[index] for index in indexes))

@@ -11,10 +11,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.interop.test_python_clients import any_certificate
 from tests.support.process import ServerProcess, running_server
 from tests.support.system import worker_of, workers
-from tests.support.wire import Connection, LmtpConnection, attempts, eventually, message
+from tests.support.wire import Connection, LmtpConnection, any_certificate, attempts, eventually, message
 
 from mailwren.server.certificates import ensure_self_signed
 

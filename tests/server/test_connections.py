@@ -10,10 +10,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
-
 from tests.support.process import ServerProcess
 from tests.support.system import clients, open_files, workers
-from tests.support.wire import Connection, eventually, message
+from tests.support.wire import Connection, any_certificate, eventually, message
 
 CONFIG = """
 [login]
@@ -21,13 +20,6 @@ timeout = 5
 """
 USERS = ("anna", "bert", "carl")
 LOGIN_SECONDS = 5.0
-
-
-def _any_certificate() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _plain(port: int) -> socket.socket:
@@ -47,7 +39,7 @@ def _rest(connection: socket.socket) -> bytes:
 
 # --- limits -------------------------------------------------------------------------------------------------
 def test_crowds_before_login(server: ServerProcess) -> None:
-    """Of 300 connections from one address 100 are served, each further one is told BYE; a place freed is taken again."""
+    """Of 300 connections from one address 100 are served, each further one is told BYE; freed places are taken."""
     with ExitStack() as stack:
         connections = [stack.enter_context(Connection(server.imap_port)) for _ in range(300)]
         served = [each for each in connections if each.greeting.startswith(b"* OK")]
@@ -60,7 +52,7 @@ def test_crowds_before_login(server: ServerProcess) -> None:
             each.ok(b"NOOP")
         for each in served[:10]:
             each.close()
-        eventually(lambda: server.answers(), "a place for a new one")
+        eventually(server.answers, "a place for a new one")
         served[10].log_in()
         assert stack.enter_context(Connection(server.imap_port)).greeting.startswith(b"* OK")
 
@@ -182,7 +174,7 @@ def _hang_up_after_starttls(server: ServerProcess) -> None:
 def _hang_up_in_handshake(server: ServerProcess) -> None:
     """The first half of a client's hello, on both ports."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = _any_certificate().wrap_bio(incoming, outgoing)
+    client = any_certificate().wrap_bio(incoming, outgoing)
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()
     hello = outgoing.read()
@@ -196,7 +188,7 @@ def _hang_up_in_handshake(server: ServerProcess) -> None:
 
 def _hang_up_in_tls_session(server: ServerProcess) -> None:
     """Without a close_notify, in the middle of an answer."""
-    with Connection(server.imaps_port, tls=_any_certificate()).log_in() as session:
+    with Connection(server.imaps_port, tls=any_certificate()).log_in() as session:
         session.append("INBOX", message(size=3_000_000))
         session.ok(b"SELECT INBOX")
         session.send(b"a FETCH 1:* BODY.PEEK[]\r\n")

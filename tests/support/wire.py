@@ -201,6 +201,14 @@ class LmtpConnection:
         return statuses
 
 
+def any_certificate() -> ssl.SSLContext:
+    """A client's TLS context that believes everything: tests' certificates are self-signed."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def message(subject: str = "hello", size: int = 200) -> bytes:
     """A message of about so many octets whose lines differ, so that it does not compress away."""
     head = f"From: a@example.org\r\nTo: b@example.org\r\nSubject: {subject}\r\n\r\n".encode()

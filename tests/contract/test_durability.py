@@ -5,6 +5,7 @@ import os
 import threading
 from pathlib import Path
 
+import apsw
 import pytest
 
 from mailwren.base import limits
@@ -209,3 +210,54 @@ async def test_a_large_message_is_on_the_disk_before_its_row(file_mail: Mail, mo
     file_mail.account._writer._connection.set_commit_hook(commit)
     await file_mail.append(message(1, size=limits.BLOB_IN_DATABASE * 3))
     assert order[-4:] == ["sync .part", "rename", "sync folder", "commit"]
+
+
+async def test_after_a_failed_sync_the_log_starts_anew(file_mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system could not write it may forget: before the next commit everything goes into the database."""
+    await file_mail.fill(3)
+    writer = file_mail.account._writer
+    wal = file_mail.account_folder / "mail.sqlite3-wal"
+    assert wal.stat().st_size > 0
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fdatasync", refuse)
+    await file_mail.flag("1", FlagMode.ADD, "x")
+    writer.sync_wal()
+    monkeypatch.undo()
+    before = wal.stat().st_size
+    await file_mail.flag("2", FlagMode.ADD, "x")
+    assert wal.stat().st_size < before
+    assert not writer._distrusted
+    assert await file_mail.flags() == {1: "x", 2: "x", 3: ""}
+
+
+async def test_a_log_that_cannot_start_anew_refuses_changes(file_mail: Mail) -> None:
+    """As long as the old log cannot be folded in, changes are refused as unavailable, then they work again."""
+    await file_mail.fill(3)
+    writer = file_mail.account._writer
+    writer._connection.set_busy_timeout(10)
+    writer._distrusted = True
+    reader = apsw.Connection(str(file_mail.account.path))
+    reader.execute("BEGIN; SELECT count(*) FROM message")
+    with pytest.raises(StoreUnavailable):
+        await file_mail.append()
+    with pytest.raises(StoreUnavailable):
+        await file_mail.flag("1", FlagMode.ADD, "x")
+    reader.execute("ROLLBACK")
+    reader.close()
+    assert (await file_mail.append()).uid == 4
+
+
+async def test_several_open_a_new_account_at_once(tmp_path: Path) -> None:
+    """Whoever comes first creates it; all find the same."""
+    stores = [Mail(tmp_path) for _ in range(4)]
+    await asyncio.gather(*(each.open() for each in stores))
+    boxes = [await each.box() for each in stores]
+    assert all(box == boxes[0] for box in boxes)
+    for each in stores:
+        await each.append()
+    assert await stores[0].uids() == [1, 2, 3, 4]
+    for each in stores:
+        await each.close()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mailwren.store.api import Account
-from mailwren.store.operations import CreateMailbox
+from mailwren.store.operations import CreateMailbox, SetSubscription
 from mailwren.store.values import INBOX
 
 
@@ -28,17 +28,19 @@ class DefaultMailbox(Protocol):
 
 
 async def ensure_default_mailboxes(account: Account, mailboxes: Sequence[DefaultMailbox]) -> None:
-    """Create the mailboxes to start with in an account that has none but INBOX; others are left as they are."""
-    if set(await account.mailboxes()) != {INBOX}:
+    """Create the mailboxes to start with in an account that has none but INBOX; others are left as they are.
+
+    INBOX is subscribed to with them: some programs show nothing else but what is.
+    """
+    if not mailboxes or set(await account.mailboxes()) != {INBOX}:
         return
-    await account.apply(
-        [
-            CreateMailbox(
-                mailbox.name,
-                special_use=(mailbox.special_use,) if mailbox.special_use else (),
-                exist_ok=True,
-                subscribe=mailbox.subscribed,
-            )
-            for mailbox in mailboxes
-        ]
-    )
+    created = [
+        CreateMailbox(
+            mailbox.name,
+            special_use=(mailbox.special_use,) if mailbox.special_use else (),
+            exist_ok=True,
+            subscribe=mailbox.subscribed,
+        )
+        for mailbox in mailboxes
+    ]
+    await account.apply([SetSubscription(INBOX, True), *created])

@@ -21,6 +21,8 @@ class Committed:
     deltas: dict[MailboxId, Delta] = field(default_factory=dict)
     list_changed: bool = False
     synced: bool = True
+    disk_failed: bool = False
+    """The disk has refused to write or to sync: what the write-ahead log holds can no longer be trusted."""
 
 
 def commit(
@@ -47,7 +49,7 @@ def commit(
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - as above
         _give_up(connection, waiting, error)
-        return Committed()
+        return Committed(disk_failed=isinstance(error, apsw.IOError))
     tx.flags.committed()
     return Committed(tx.deltas, tx.list_changed, synced)
 

@@ -40,7 +40,10 @@ def open_writer(path: Path | None) -> apsw.Connection:
 
     Raises:
         apsw.Error: as it comes.
+        RuntimeError: SQLite was built without what we need.
     """
+    if "ENABLE_CARRAY" not in apsw.compile_options:
+        raise RuntimeError("this build of apsw has no carray: install the one from the Python Package Index")
     connection = apsw.Connection(":memory:" if path is None else str(path))
     connection.set_busy_timeout(int(limits.DATABASE_BUSY_SECONDS * 1000))
     if path is not None:

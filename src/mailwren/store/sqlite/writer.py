@@ -19,6 +19,7 @@ import apsw
 from mailwren.base import limits
 from mailwren.base.logs import log
 from mailwren.store.blobs.api import BlobStore
+from mailwren.store.durable import sync_folder
 from mailwren.store.errors import StoreUnavailable
 from mailwren.store.operations import ClaimRecent, Operation, Outcome, SetFlags
 from mailwren.store.sqlite.commit import Committed, commit
@@ -48,15 +49,17 @@ class Writer:
         "_clock",
         "_closed",
         "_connection",
+        "_distrusted",
         "_executor",
         "_flags",
         "_idle",
         "_loop",
+        "_name_synced",
         "_on_commit",
+        "_path",
         "_queue",
         "_strict",
         "_sync_timer",
-        "_wal",
         "_wal_pages",
     )
 
@@ -75,7 +78,7 @@ class Writer:
         """Write through ``connection``, which nobody else may use; in memory (no path) everything runs at once."""
         self._connection: Final = connection
         self._executor: Final = None if path is None else executor
-        self._wal: Final = None if path is None else f"{path}-wal"
+        self._path: Final = path
         self._flags: Final = flags
         self._blobs: Final = blobs
         self._clock: Final = clock
@@ -88,6 +91,8 @@ class Writer:
         self._idle: Final = asyncio.Event()
         self._idle.set()
         self._wal_pages = 0
+        self._name_synced = False
+        self._distrusted = False
         self._sync_timer: asyncio.TimerHandle | None = None
         connection.set_wal_hook(self._note_wal)
 
@@ -117,7 +122,9 @@ class Writer:
         if self._executor is None:
             self._finish([request], self._commit([request]))
             return True
-        if self._busy or request.synced or self._wal_pages > limits.WAL_PAGES or not _is_small(request):
+        if self._busy or request.synced or self._distrusted or self._wal_pages > limits.WAL_PAGES:
+            return False
+        if not _is_small(request):
             return False
         self._connection.set_busy_timeout(0)
         try:
@@ -151,7 +158,7 @@ class Writer:
 
     def _finish(self, requests: Sequence[Request], committed: Committed) -> None:
         """Tell everybody: first the shared state, then watchers, then those who wait."""
-        if not committed.synced and self._sync_timer is None and self._wal is not None:
+        if not committed.synced and self._sync_timer is None and self._path is not None:
             self._sync_timer = self._loop.call_later(limits.FLAGS_SYNC_SECONDS, self._sync_soon)
         try:
             if committed.deltas or committed.list_changed:
@@ -168,17 +175,17 @@ class Writer:
 
     def sync_wal(self) -> None:
         """Bring to the disk what was committed without a sync. Runs in any thread."""
-        assert self._wal is not None
+        assert self._path is not None
         try:
-            descriptor = os.open(self._wal, os.O_RDONLY)
+            _sync_file(f"{self._path}-wal")
+            if not self._name_synced:
+                sync_folder(self._path.parent)
+                self._name_synced = True
         except FileNotFoundError:
             return
-        try:
-            os.fdatasync(descriptor)
         except OSError as error:
-            log.error("flag changes may not be on the disk", reason=str(error))
-        finally:
-            os.close(descriptor)
+            self._distrusted = True
+            log.error("flag changes may not be on the disk", database=str(self._path), reason=str(error))
 
     async def close(self) -> None:
         """Finish what waits, bring everything to the disk, and close the connection."""
@@ -235,13 +242,34 @@ class Writer:
 
     def _commit(self, requests: Sequence[Request], *, may_wait: bool = True) -> Committed:
         try:
-            return commit(self._connection, requests, self._flags, self._blobs, self._clock())
+            if self._distrusted:
+                self._start_log_anew()
+            committed = commit(self._connection, requests, self._flags, self._blobs, self._clock())
         except FAILURES as error:
             if isinstance(error, apsw.BusyError) and not may_wait:
                 raise
             for request in requests:
                 request.error = request.error or as_store_error(error)
             return Committed()
+        if committed.disk_failed:
+            self._distrusted = True
+        return committed
+
+    def _start_log_anew(self) -> None:
+        """After a failed sync the system may forget what it could not write, and the next sync succeeds all the same.
+
+        So nothing more is written behind such a place: first everything goes into the database, synced.
+
+        Raises:
+            apsw.Error: that is not possible (yet).
+        """
+        self._distrusted = False
+        try:
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error:
+            self._distrusted = True
+            raise
 
     def _checkpoint(self) -> None:
         if self._wal_pages <= limits.WAL_PAGES:
@@ -251,6 +279,14 @@ class Writer:
         except apsw.Error as error:
             log.warning("the write-ahead log could not be folded into the database", reason=str(error))
         self._wal_pages = 0
+
+
+def _sync_file(name: str) -> None:
+    descriptor = os.open(name, os.O_RDONLY)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_small(request: Request) -> bool:

@@ -246,7 +246,7 @@ async def _store_and_fetch(octets: bytes) -> bytes:
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     octets=st.one_of(
-        st.binary(max_size=400),
+        st.binary(min_size=1, max_size=400),
         st.lists(
             st.sampled_from(
                 [
@@ -272,6 +272,7 @@ async def _store_and_fetch(octets: bytes) -> bytes:
                     b"{5}\r\n",
                 ]
             ),
+            min_size=1,
             max_size=25,
         ).map(b"".join),
     )

@@ -1,6 +1,7 @@
 """Every transcript in this folder, played whole, byte by byte and pipelined."""
 
 import asyncio
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ from tests.support.inprocess import Client, server_context
 from tests.support.transcript import Player, Script, parse_script
 
 from mailwren.server.features import Features
+from mailwren.store.operations import Append
 
 SCRIPTS_FOLDER = Path(__file__).parent
 SCRIPTS = sorted(SCRIPTS_FOLDER.glob("*.imap"))
+_DATE = datetime(1996, 7, 17, 2, 44, 25, tzinfo=timezone(-timedelta(hours=7)))
 MESSAGE = (
     b"From: Ann Example <ann@example.org>\r\nTo: bob@example.org\r\nSubject: Message %d\r\n"
     b"Date: Mon, 7 Feb 1994 21:52:25 -0800\r\nMessage-ID: <%d@example.org>\r\n\r\nThis is message %d.\r\n"
@@ -32,9 +35,10 @@ async def _prepare(client: Client, script: Script) -> None:
         client.send(b'a APPEND INBOX " 7-Feb-1994 21:52:25 -0800" {%d+}\r\n%b\r\n' % (len(body), body))
         assert b"OK" in await client.until(lambda data: data.index(b"\r\n") + 2 if b"\r\n" in data else None)
     for name in filter(None, (each.strip() for each in script.header.get("append", "").split(","))):
-        body = _message(name)
-        client.send(b'a APPEND INBOX "17-Jul-1996 02:44:25 -0700" ~{%d+}\r\n%b\r\n' % (len(body), body))
-        assert b"OK" in await client.line()
+        # Not through APPEND, which cannot add an empty message (RFC 3502 §6.3.11).
+        assert client.protocol.session is not None
+        account = client.protocol.session.account
+        await account.apply([Append((await account.mailbox("INBOX")).id, _message(name), (), _DATE)])
     if script.header.get("recent", "no") == "no":
         await client.command(b"SELECT INBOX")
     await client.close()

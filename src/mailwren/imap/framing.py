@@ -26,7 +26,7 @@ from mailwren.imap.frames import (
     Sink,
     close_sinks,
 )
-from mailwren.imap.literal_mark import LineEndScan, LiteralMark, find_literal_mark
+from mailwren.imap.literal_mark import MARK_LENGTH, LiteralMark, find_literal_mark
 
 __all__ = [
     "CommandFrame",
@@ -62,7 +62,8 @@ class Framer:
         self._spool_factory: Final = spool_factory
         self._buffer = bytearray()
         self._event: Event | None = None
-        self._line_end = LineEndScan()
+        self._line_end = b""
+        """The last octets of the line that is being skipped."""
         self._fragments: list[bytes | Literal]
         self._sink: Sink | None = None
         self._step: Callable[[], bool]
@@ -299,16 +300,16 @@ class Framer:
         self._take_remaining()
         if self._remaining:
             return False
-        self._line_end = LineEndScan()
+        self._line_end = b""
         self._step = self._skip_line
         return True
 
     def _skip_line(self) -> bool:
         part = self._take_line_part()
-        self._line_end.follow(part)
+        self._line_end = (self._line_end + part[-MARK_LENGTH:])[-MARK_LENGTH:]
         if not part.endswith(b"\n"):
             return False
-        mark = self._line_end.mark()
+        mark = find_literal_mark(self._line_end.removesuffix(b"\n").removesuffix(b"\r"))
         self._step = self._read_line
         if mark is not None and not mark.synchronizing:
             self._skip(mark.size)

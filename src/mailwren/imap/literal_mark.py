@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 _MARK: Final = re.compile(rb"(~?)\{([0-9]{1,40})(\+?)\}\Z")
-_MARK_LENGTH: Final = 64
-"""A mark is looked for in so many octets at the end of a line; 40 digits are far beyond 64 bits."""
-_IN_QUOTED: Final = re.compile(rb"[^\"\\]*+(?:\\.[^\"\\]*+)*+", re.DOTALL)
+MARK_LENGTH: Final = 64
+"""Octets at the end of a line that hold any mark and a line end; 40 digits are far beyond 64 bits."""
+_QUOTES_CLOSED: Final = re.compile(rb"[^\"]*+(?:\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"[^\"]*+)*+", re.DOTALL)
 _SIZE_BEYOND_ALL: Final = 2**63
 """Stands for sizes that are no number64: above every limit, and never counted down to its end."""
 
@@ -30,63 +30,21 @@ class LiteralMark:
     """No ``+``: the client waits to be asked for the literal."""
 
 
-class LineEndScan:
-    """Follows a line piece by piece, keeping only what tells whether a literal is announced at its end."""
-
-    __slots__ = ("_escaped", "_in_quoted", "_length", "_tail")
-
-    def __init__(self) -> None:
-        self._in_quoted = False
-        self._escaped = False
-        self._length = 0
-        self._tail = b""
-
-    def follow(self, data: bytes) -> None:
-        """Go on with the next octets of the line."""
-        self._length += len(data)
-        self._tail = data[-_MARK_LENGTH:] if len(data) >= _MARK_LENGTH else (self._tail + data)[-_MARK_LENGTH:]
-        position = 0
-        if self._escaped and data:
-            position, self._escaped = 1, False
-        while position < len(data):
-            if not self._in_quoted:
-                position = data.find(b'"', position) + 1
-                if not position:
-                    return
-                self._in_quoted = True
-            inside = _IN_QUOTED.match(data, position)
-            assert inside is not None  # it matches the empty string too
-            position = inside.end()
-            if position < len(data):  # a closing quote, or a backslash whose octet has not come yet
-                self._in_quoted = self._escaped = data[position] == 0x5C
-                position += 1
-
-    def mark(self) -> LiteralMark | None:
-        """The mark at the end of what was followed; one LF or CRLF behind it is allowed.
-
-        A line that ends inside a quoted string announces nothing: quoted strings cannot hold a line end, so the
-        command is wrong whatever follows, and Dovecot does not wait for a literal either. Where a synchronizing mark
-        is glued to a word (a password typed without quotes) nobody waits for ``+``; a non-synchronizing one counts
-        wherever it stands, because its octets may be on their way and must not be taken for commands.
-        """
-        if self._in_quoted:
-            return None
-        line = self._tail.removesuffix(b"\n").removesuffix(b"\r")
-        match = _MARK.search(line)
-        if match is None:
-            return None
-        start = match.start()
-        synchronizing = not match[3]
-        if synchronizing and line[start - 1 : start] not in {b" ", b"("}:
-            return None
-        size = min(int(match[2]), _SIZE_BEYOND_ALL)
-        return LiteralMark(self._length - len(self._tail) + start, size, bool(match[1]), synchronizing)
-
-
 def find_literal_mark(line: bytes) -> LiteralMark | None:
-    """The mark at the end of a whole line (without its line end); see :meth:`LineEndScan.mark`."""
+    """The mark at the end of a line that comes without its line end.
+
+    A non-synchronizing mark counts wherever it stands: "the protocol receiver … MUST check the end of every received
+    line" (RFC 7888 §3), because its octets are on their way and must not be taken for commands. Behind a synchronizing
+    one nothing comes unasked. So where it cannot be meant it announces nothing: glued to a word (a password typed
+    without quotes), or inside a quoted string, which makes the command wrong in any case.
+    """
     if not line.endswith(b"}"):
         return None
-    scan = LineEndScan()
-    scan.follow(line)
-    return scan.mark()
+    match = _MARK.search(line, max(len(line) - MARK_LENGTH, 0))
+    if match is None:
+        return None
+    start = match.start()
+    synchronizing = not match[3]
+    if synchronizing and (line[start - 1 : start] not in {b" ", b"("} or not _QUOTES_CLOSED.fullmatch(line, 0, start)):
+        return None
+    return LiteralMark(start, min(int(match[2]), _SIZE_BEYOND_ALL), bool(match[1]), synchronizing)

@@ -10,10 +10,11 @@ from mailwren.auth.sasl import MECHANISMS
 from mailwren.base import limits
 from mailwren.config.settings import Config
 from mailwren.imap import commands as syntax
-from mailwren.imap.errors import BadCommand, ImapError, Refused
+from mailwren.imap.errors import BadCommand, ImapError
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Framer
 from mailwren.imap.scanner import Scanner
 from mailwren.imap.syntax import parse_command_name
+from mailwren.server import failures
 from mailwren.server.core import (
     append,
     copy,
@@ -31,7 +32,7 @@ from mailwren.server.core import (
 from mailwren.server.core import list as listing
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
-from mailwren.store.errors import NoSuchMailbox
+from mailwren.store.errors import StoreError
 
 COMMANDS: tuple[AnyCommand, ...] = (
     # any state
@@ -57,7 +58,13 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Command(syntax.XLIST, State.LOGGED_IN, listing.run_list),
     Command(syntax.NAMESPACE, State.LOGGED_IN, listing.run_namespace),
     Command(syntax.STATUS, State.LOGGED_IN, status.run_status),
-    Command(syntax.APPEND, State.LOGGED_IN, append.run_append, Effect.TAKES_MESSAGE),
+    Command(
+        syntax.APPEND,
+        State.LOGGED_IN,
+        append.run_append,
+        Effect.TAKES_MESSAGE,
+        before_literal=append.check_before_message,
+    ),
     Command(syntax.IDLE, State.LOGGED_IN, idle.run_idle),
     # selected
     Command(syntax.CLOSE, State.SELECTED, expunge.run_close),
@@ -200,28 +207,23 @@ class Features:
         name = session.context.config.server_name.encode("ascii", "replace")
         return b"* OK [CAPABILITY " + self.capability_text(session) + b"] " + name + b" Mailwren ready\r\n"
 
-    @staticmethod
-    async def refuse_literal(session: Session, event: ContinuationNeeded) -> tuple[bytes, ImapError] | None:
-        """Before a message is sent: its tag and why it would be refused anyway, or ``None`` to let it come.
+    async def refuse_literal(self, session: Session, event: ContinuationNeeded) -> tuple[bytes, ImapError] | None:
+        """The command's tag and why it would be refused anyway, or ``None`` to let the literal come.
 
-        "If the destination mailbox does not exist, a server MUST return an error" (RFC 9051 §6.3.12): better before
-        the client has sent megabytes.
+        "If … the server detected an error in the command, it sends a BAD … to … prevent the client from sending any
+        more of the command" (RFC 9051 §2.2.1).
         """
         scanner = Scanner(event.fragments, utf8=session.utf8)
         tag = b"*"
         try:
             tag = scanner.tag()
-            name, _by_uid = parse_command_name(scanner)
-            if name != b"APPEND" or session.user is None:
-                return None
-            scanner.space()
-            mailbox = scanner.mailbox()
-        except ImapError:
-            return None  # the literal is an argument before the message; what is wrong is said when it is complete
-        try:
-            await session.account.mailbox(mailbox)
-        except NoSuchMailbox as error:
-            return tag, Refused(str(error), b"TRYCREATE")
+            command, _request = self.look_up(scanner, tag, session.state)
+            if command.before_literal is not None:
+                await command.before_literal(session, scanner)
+        except ImapError as error:
+            return tag, error
+        except StoreError as error:
+            return tag, failures.refusal(error)
         return None
 
     @staticmethod

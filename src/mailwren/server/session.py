@@ -281,6 +281,7 @@ class Session:
         else:
             self.connection.framer.refuse_literal()
             self._answer(*refusal)
+            self._count_bad()
         await self.flush()
 
     async def _command(self, frame: CommandFrame) -> None:

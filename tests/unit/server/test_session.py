@@ -1,7 +1,7 @@
 """One session over a transport of octets: time-outs, limits, floods of nonsense, and trouble in the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
@@ -22,7 +22,7 @@ from mailwren.store.errors import AccountDamaged, StoreUnavailable
 DAY = 24 * 3600.0
 
 
-def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run a coroutine test in an event loop of its own."""
 
     @wraps(test)
@@ -146,13 +146,14 @@ async def test_failed_logins_wait_longer_each_time(monkeypatch: pytest.MonkeyPat
     delays: list[float] = []
 
     async def sleep(seconds: float) -> None:
-        delays.append(seconds)
+        if seconds:
+            delays.append(seconds)
 
     async with server_context() as context:
         Clock(context)
         client = Client(context, Features())
         await client.line()
-        monkeypatch.setattr(login.asyncio, "sleep", sleep)
+        monkeypatch.setattr("mailwren.server.core.login.asyncio.sleep", sleep)
         for _ in range(4):
             assert b"NO [AUTHENTICATIONFAILED]" in await client.command(b"LOGIN anna wrong")
         assert b" OK " in await client.command(b"LOGIN anna secret")
@@ -260,6 +261,23 @@ async def test_strangers_have_small_lines_and_literals() -> None:
         client.send(b"d LOGIN anna {%d+}\r\n" % (limits.LITERAL_BEFORE_LOGIN + 1))
         client.send(b"e NOOP\r\n" * limits.LITERAL_BEFORE_LOGIN)
         assert (await client.line()).startswith(b"d NO [TOOBIG] ")
+
+
+@pytest.mark.parametrize("command", [b"SUBSCRIBE", b"APPEND INBOX"])
+def test_after_a_literal_that_is_too_big_commands_are_understood(command: bytes) -> None:
+    """Its octets are thrown away without being kept, and none is taken for a command (RFC 7888 §4)."""
+
+    async def run() -> None:
+        async with server_context(message_size_limit=100_000) as context:
+            client = await logged_in(context)
+            client.send(b"a NOOP\r\nb " + command + b" {100001+}\r\nx LOGOUT\r\n" + b"z" * (100_001 - 10))
+            client.send(b" {10+}\r\ny LOGOUT\r\n\r\nc NOOP\r\n")
+            lines = [await client.line() for _ in range(3)]
+            assert [line[:5] for line in lines] == [b"a OK ", b"b NO ", b"c OK "]
+            assert b"[TOOBIG]" in lines[1]
+            assert b" OK " in await client.command(b"APPEND INBOX {%d+}\r\n%b" % (100_000, b"x" * 100_000))
+
+    asyncio.run(run())
 
 
 @in_loop

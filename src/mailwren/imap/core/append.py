@@ -1,5 +1,7 @@
 """APPEND of one or several messages, and the response code that tells their UIDs."""
 
+from datetime import datetime
+
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import dates, wire
 from mailwren.imap.core.arguments import Append, AppendMessage
@@ -19,8 +21,26 @@ def parse_append(scanner: Scanner) -> Append:
     return Append(mailbox, tuple(messages))
 
 
+def check_message_to_come(scanner: Scanner) -> None:
+    """What stands before a message that the client is about to send, and the messages before that one.
+
+    Raises:
+        BadCommand: wrong already.
+    """
+    _message_options(scanner)
+    while not scanner.at_end():
+        scanner.literal()
+        _message_options(scanner)
+
+
 def _message(scanner: Scanner) -> AppendMessage:
     """``append-message = [SP flag-list] [SP date-time] SP (literal / literal8)``."""
+    flags, date = _message_options(scanner)
+    literal = scanner.literal()
+    return AppendMessage(flags, date, literal.octets, literal.binary)
+
+
+def _message_options(scanner: Scanner) -> tuple[tuple[str, ...], datetime | None]:
     scanner.space()
     flags: tuple[str, ...] = ()
     if scanner.at(b"("):
@@ -30,8 +50,7 @@ def _message(scanner: Scanner) -> AppendMessage:
     if scanner.at(b'"'):
         date = scanner.date_time()
         scanner.space()
-    literal = scanner.literal()
-    return AppendMessage(flags, date, literal.octets, literal.binary)
+    return flags, date
 
 
 def write_append(arguments: Append, writer: CommandWriter) -> None:

@@ -12,6 +12,7 @@ from mailwren.imap.wire import CommandWriter
 
 STARTTLS = without_arguments(b"STARTTLS", "9051 §6.2.1")
 
+_BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?+")
 _INITIAL_RESPONSE: Final = re.compile(rb"[A-Za-z0-9+/=]++")
 
 
@@ -68,9 +69,8 @@ def decode_base64(line: bytes) -> bytes:
     """What a line of a SASL exchange says.
 
     Raises:
-        BadCommand: not base64.
+        BadCommand: not base64, to the letter: other octets, or padding missing, too much or not at the end.
     """
-    try:
-        return b64decode(line, validate=True)
-    except ValueError:
-        raise BadCommand("not valid base64") from None
+    if _BASE64.fullmatch(line) is None:
+        raise BadCommand("not valid base64")
+    return b64decode(line)

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, cast
 
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core import arguments as imap
-from mailwren.imap.core.append import append_uid_code
+from mailwren.imap.core.append import append_uid_code, check_message_to_come
 from mailwren.imap.errors import Refused
 from mailwren.imap.framing import Literal
+from mailwren.imap.scanner import Scanner
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
@@ -14,16 +15,18 @@ from mailwren.store.operations import Append, Appended
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
+    from mailwren.store.api import Account
     from mailwren.store.octets import MessageSource
+    from mailwren.store.values import Mailbox
 
 
 async def run_append(session: "Session", arguments: imap.Append, request: Request) -> Completion | None:
     """Add messages, all or none, and answer once they are on disk."""
     account = session.account
-    try:
-        mailbox = await account.mailbox(arguments.mailbox)
-    except NoSuchMailbox as error:
-        raise Refused(str(error), b"TRYCREATE") from error
+    if any(message.literal == b"" for message in arguments.messages):
+        # "A zero-length message literal argument is an error … used to cancel the append" (RFC 3502 §6.3.11)
+        raise Refused("A message without a single octet cancels the APPEND")
+    mailbox = await _target(account, arguments.mailbox)
     outcomes = await account.apply(
         [Append(mailbox.id, _source(message), message.flags, message.internal_date) for message in arguments.messages]
     )
@@ -31,6 +34,27 @@ async def run_append(session: "Session", arguments: imap.Append, request: Reques
     uids = RangeSet.of(outcome.uid for outcome in appended)
     await tell_old_name(session, arguments.mailbox, request.denormalized.get(arguments.mailbox))
     return Completion(code=append_uid_code(appended[0].uid_validity, uids))
+
+
+async def check_before_message(session: "Session", scanner: Scanner) -> None:
+    """Whether a message that the client waits to send could be added: nobody is to send megabytes in vain.
+
+    Raises:
+        BadCommand, Refused: no.
+    """
+    scanner.space()
+    if scanner.at_end():
+        return  # what waits is the mailbox's name
+    mailbox = scanner.mailbox()
+    check_message_to_come(scanner)
+    await _target(session.account, mailbox)
+
+
+async def _target(account: "Account", name: str) -> "Mailbox":
+    try:
+        return await account.mailbox(name)
+    except NoSuchMailbox as error:
+        raise Refused(str(error), b"TRYCREATE") from error
 
 
 def _source(message: imap.AppendMessage) -> "MessageSource":

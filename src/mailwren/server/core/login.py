@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from mailwren.auth.errors import (
 from mailwren.auth.sasl import MECHANISMS, Challenge, Credentials, Mechanism
 from mailwren.base.logs import log
 from mailwren.imap.core.arguments import Authenticate, Login, NoArguments
+from mailwren.imap.core.login import decode_base64
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.server.table import Completion, Request
 from mailwren.store.defaults import ensure_default_mailboxes
@@ -82,11 +82,9 @@ async def _exchange(session: "Session", mechanism: Mechanism, initial: bytes | N
             line = await session.read_line()
             if line == b"*":
                 raise BadCommand("Authentication cancelled")
-            response = base64.b64decode(line, validate=True)
+            response = decode_base64(line)
     except MalformedExchange as error:
         raise BadCommand(str(error)) from error
-    except (binascii.Error, ValueError) as error:
-        raise BadCommand("That response is not base64") from error
 
 
 async def _prepare(config: "Config", user: "User", account: "Account") -> None:

@@ -81,6 +81,10 @@ class ByteTransport(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """There is no limit."""
 
+    def get_write_buffer_size(self) -> int:
+        """Everything written is out."""
+        return 0
+
     def pause_reading(self) -> None:
         """Nothing is read."""
 
@@ -91,8 +95,15 @@ class ByteTransport(asyncio.Transport):
 class Client:
     """One connection as a client sees it."""
 
-    def __init__(self, context: ServerContext, features: Features, *, secure: bool = True) -> None:
-        self.transport = ByteTransport()
+    def __init__(
+        self,
+        context: ServerContext,
+        features: Features,
+        *,
+        secure: bool = True,
+        transport: ByteTransport | None = None,
+    ) -> None:
+        self.transport = transport or ByteTransport()
         self.protocol = make_protocol(context, features, secure=secure)
         self.transport.protocol = self.protocol
         self.protocol.connection_made(self.transport)

@@ -179,6 +179,8 @@ IDLE_SECONDS: Final = 35 * 60.0
 """Silence after which a session ends, never before 32 minutes: clients send NOOP every 30. IDLE never times out."""
 WRITE_SECONDS: Final = 5 * 60.0
 """How long a client may refuse to read the answer it asked for."""
+LAST_WORDS_SECONDS: Final = 30.0
+"""How long a client may take to read the last words on a connection that is being closed."""
 LOGIN_FAILURE_DELAY: Final = 1.0
 """Delay after the first failed login; doubles with each further one from the same address or for the same user."""
 LOGIN_FAILURE_DELAY_MAX: Final = 15.0

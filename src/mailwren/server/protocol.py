@@ -199,11 +199,16 @@ class ImapProtocol(asyncio.Protocol):
         self.secure = True
 
     def close(self) -> None:
-        """Close after what was written has gone out; in the middle of a TLS handshake at once."""
+        """Close after what was written has gone out; in the middle of a TLS handshake at once.
+
+        A client that does not read it in time is cut off.
+        """
         if self._handshaking:
             self.abort()
         elif self.transport is not None and not self._closed:
             self.transport.close()
+            if self.transport.get_write_buffer_size():
+                self._loop.call_later(limits.LAST_WORDS_SECONDS, self.abort)
 
     def cancel(self) -> None:
         """End the session's task wherever it is."""

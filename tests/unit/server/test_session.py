@@ -294,6 +294,99 @@ async def test_long_uid_sets_are_taken() -> None:
         assert b" OK " in answer
 
 
+@in_loop
+async def test_who_does_not_read_the_last_words_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is being closed does not wait for ever for a client that reads nothing."""
+    monkeypatch.setattr(limits, "LAST_WORDS_SECONDS", 0.01)
+    aborted = asyncio.Event()
+    async with server_context() as context:
+        clock = Clock(context)
+        client = await logged_in(context)
+        monkeypatch.setattr(client.transport, "get_write_buffer_size", lambda: 1)
+        monkeypatch.setattr(client.transport, "close", lambda: None)
+        monkeypatch.setattr(client.transport, "abort", aborted.set)
+        clock.forward(DAY)
+        clock.forward(DAY)
+        async with asyncio.timeout(10):
+            await aborted.wait()
+
+
+# --- without TLS, and the end -------------------------------------------------------------------------------
+@in_loop
+async def test_passwords_do_not_cross_a_connection_in_the_clear() -> None:
+    """LOGINDISABLED is advertised and true, for LOGIN and every mechanism (RFC 9051 §11.7)."""
+    async with server_context() as context:
+        client = Client(context, Features(), secure=False)
+        greeting = await client.line()
+        assert b" LOGINDISABLED " in greeting
+        assert b"AUTH=" not in greeting
+        for command in (b"LOGIN anna secret", b"AUTHENTICATE PLAIN AGFubmEAc2VjcmV0", b"AUTHENTICATE LOGIN"):
+            assert b" NO [PRIVACYREQUIRED] " in await client.command(command)
+        assert b" BAD " in await client.command(b"STARTTLS")
+        assert b" BAD " in await client.command(b"SELECT INBOX")
+
+
+@in_loop
+async def test_passwords_may_be_allowed_in_the_clear() -> None:
+    """Where the operator says so there is no LOGINDISABLED and LOGIN works."""
+    async with server_context(allow_plaintext_login=True) as context:
+        client = Client(context, Features(), secure=False)
+        greeting = await client.line()
+        assert b"LOGINDISABLED" not in greeting
+        assert b" AUTH=PLAIN " in greeting
+        assert b" OK " in await client.command(b"LOGIN anna secret")
+
+
+@in_loop
+async def test_starttls_on_a_secure_connection_is_wrong() -> None:
+    """There "the server MUST always respond with a tagged BAD" (RFC 9051 §6.2.1), before and after login."""
+    async with server_context() as context:
+        client = Client(context, Features())
+        assert b"STARTTLS" not in await client.line()
+        assert b" BAD " in await client.command(b"STARTTLS")
+        assert b" OK " in await client.command(b"LOGIN anna secret")
+        assert b" BAD " in await client.command(b"STARTTLS")
+
+
+@in_loop
+async def test_the_end_is_told_to_everybody() -> None:
+    """When the server stops, idling and waiting sessions are told BYE; a session that comes then is too."""
+    async with server_context() as context:
+        idling, waiting = await logged_in(context), await logged_in(context)
+        idling.send(b"a IDLE\r\n")
+        assert await idling.line() == b"+ idling\r\n"
+        context.stopping = True
+        for session in list(context.sessions):
+            session.connection.wake()
+        for client in (idling, waiting, Client(context, Features())):
+            assert await client.line() == b"* BYE [UNAVAILABLE] Server is shutting down\r\n"
+
+
+@in_loop
+async def test_a_sasl_answer_that_is_too_long_is_wrong() -> None:
+    """It is never kept whole, and what comes after it is a command again."""
+    async with server_context() as context:
+        client = Client(context, Features())
+        await client.line()
+        client.send(b"a AUTHENTICATE PLAIN\r\n")
+        assert await client.line() == b"+ \r\n"
+        client.send(b"A" * (limits.LINE_BEFORE_LOGIN + 2) + b"\r\nb NOOP\r\n")
+        assert (await client.line()).startswith(b"a BAD ")
+        assert await client.line() == b"b OK NOOP completed\r\n"
+
+
+@in_loop
+async def test_nothing_a_client_names_gets_into_the_log_as_a_name(caplog: pytest.LogCaptureFixture) -> None:
+    """ID may hold anything; only the fields that are known are logged, as values (RFC 2971 §3.3)."""
+    with caplog.at_level("INFO", logger="mailwren"):
+        async with server_context() as context:
+            client = Client(context, Features())
+            await client.line()
+            await client.command(b'ID ("Name" "mutt" {8+}\r\nx\r\nevent "forged" "os-version" NIL)')
+    assert "{'name': 'mutt'}" in caplog.text
+    assert "forged" not in caplog.text
+
+
 # --- answers ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("enable", [b"NOOP", b"ENABLE IMAP4rev2"])
 def test_answers_are_one_line_of_ascii(enable: bytes) -> None:

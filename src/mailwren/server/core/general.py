@@ -10,6 +10,9 @@ from mailwren.server.table import Completion, Request
 if TYPE_CHECKING:
     from mailwren.server.session import Session
 
+_LOGGED = ("name", "version", "os", "os-version", "vendor")
+"""What of a client's ID is worth a line (RFC 2971 §3.3); names that clients make up never get into the log."""
+
 
 async def run_capability(session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
     """Say what the server can do now (RFC 9051 §6.1.1)."""
@@ -32,9 +35,10 @@ async def run_logout(session: "Session", _arguments: NoArguments, _request: Requ
 
 async def run_id(session: "Session", arguments: Identify, _request: Request) -> Completion | None:
     """Exchange names and versions (RFC 2971 §3)."""
-    session.client_id = dict(arguments.fields)
-    if arguments.fields:
-        log.info("client", **{f"client_{key}": value for key, value in list(session.client_id.items())[:10]})
+    session.client_id = {name.lower(): value for name, value in arguments.fields}
+    known = {name.replace("-", "_"): value for name in _LOGGED if (value := session.client_id.get(name)) is not None}
+    if known:
+        log.info("client", client=known, address=session.connection.peer)
     session.send(write_id(dict(session.context.config.id_fields)))
     return None
 

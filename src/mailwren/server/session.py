@@ -126,9 +126,8 @@ class Session:
         """For long commands, between messages: flush what is much, let others run after a slice of time."""
         if self._output_size >= limits.OUTPUT_CHUNK:
             await self.flush()
-        now = time.perf_counter()
-        if now > self._slice_end:
-            await asyncio.sleep(0)
+        if time.perf_counter() > self._slice_end:
+            await self.context.turns.rest()
             self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
 
     # --- notices --------------------------------------------------------------------------------------------
@@ -167,7 +166,7 @@ class Session:
         if self.selected is None or not self.selected.view.stale or self.idling:
             return False
         if self._peeked is None:
-            self._peeked = self.connection.framer.next_event()
+            self._peeked = self._frame()
         if not isinstance(self._peeked, CommandFrame | ContinuationNeeded):
             return False
         return self.features.uses_numbers(self._peeked)

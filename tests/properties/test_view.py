@@ -171,7 +171,7 @@ def test_own_changes_are_not_told_again() -> None:
     truth.flag([1])
     view.note_sent(1, 2, ModSeq(truth.modseq))
     truth.flag([2])
-    assert view.advance(may_expunge=True).flags == [2]
+    assert list(view.advance(may_expunge=True).flags) == [2]
 
 
 def test_flags_sent_before_a_change_are_told() -> None:
@@ -184,9 +184,9 @@ def test_flags_sent_before_a_change_are_told() -> None:
     view.note_sent(1, 2, ModSeq(truth.modseq))
     view.note_sent(4, 5, ModSeq(truth.modseq))
     truth.flag([1])
-    assert view.advance(may_expunge=True).flags == [1, 2]
+    assert list(view.advance(may_expunge=True).flags) == [1, 2]
     truth.flag([4])
-    assert view.advance(may_expunge=True).flags == [4]
+    assert list(view.advance(may_expunge=True).flags) == [4]
 
 
 @given(st.lists(st.integers(0, 300), max_size=40), st.tuples(st.integers(0, 300), st.integers(0, 300)))

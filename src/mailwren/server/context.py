@@ -13,6 +13,7 @@ from mailwren.auth.passwords import PasswordChecker
 from mailwren.auth.throttle import LoginThrottle
 from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
+from mailwren.server.turns import Turns
 from mailwren.store.api import MailStore
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class ServerContext:
     """The present TLS context, for STARTTLS; ``None`` where TLS is not to be had."""
     search: SearchEngine = field(default_factory=SearchEngine)
     """Remembers what searches looked up, for all sessions."""
+    turns: Turns = field(default_factory=Turns)
+    """Shares the event loop among long commands."""
     sessions: "set[Session]" = field(default_factory=set)
     before_login: Counter[str] = field(default_factory=Counter)
     """Connections not logged in, by address."""

@@ -38,8 +38,9 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
             session.send(b"* %d RECENT\r\n" % selected.recent_count())
     if update.flags or update.exists is not None:
         tell_new_keywords(session, selected)
-    if update.flags:
-        send_flags(session, selected, update.flags, with_uid=with_uid or session.rev2)
+    for start in range(0, len(update.flags), _AT_ONCE):
+        send_flags(session, selected, update.flags[start : start + _AT_ONCE], with_uid=with_uid or session.rev2)
+        await session.breathe()
 
 
 def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool) -> None:

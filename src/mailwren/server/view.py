@@ -24,6 +24,8 @@ Span = tuple[int, int]
 """Positions from 0, half open."""
 _FEW: Final = 64
 """Positions that are looked at one by one rather than halved further."""
+_FEW_SENT: Final = 4
+"""Spans sent already that are compared with one after the other rather than searched."""
 
 
 @dataclass(slots=True)
@@ -38,7 +40,7 @@ class Update:
     """The new number of messages, when messages came in."""
     arrived: Span = (0, 0)
     """Positions of the messages that came in."""
-    flags: list[int] = field(default_factory=list)
+    flags: "array[int]" = field(default_factory=lambda: array("I"))
     """Positions (in this view, after the expunges) of messages whose flags changed, ascending."""
 
 
@@ -182,14 +184,30 @@ class View:
             update.exists = self.count
 
     def _take_flags(self, update: Update) -> None:
-        state, told = self.state, self.told
         first_new = update.arrived[0] if update.exists is not None else self.count
+        take = self._changed_here if self.uids is self.state.uids else self._changed_elsewhere
         for start, stop in uid_spans(self.uids, self.untold, first_new):
-            for position in range(start, stop):
-                uid = self.uids[position]
-                index = position if self.uids is state.uids else state.index(Uid(uid))
-                if index is not None and told < state.modseqs[index] and not self._was_sent(uid, state.modseqs[index]):
-                    update.flags.append(position)
+            update.flags.extend(take(start, stop))
+
+    def _changed_here(self, start: int, stop: int) -> list[int]:
+        """Positions to tell where they are the state's own: the usual case, a whole mailbox's at once perhaps."""
+        modseqs, told, uids = self.state.modseqs, self.told, self.uids
+        changed = [position for position in range(start, stop) if modseqs[position] > told]
+        if len(self._sent) > _FEW_SENT:
+            return [each for each in changed if not self._was_sent(uids[each], modseqs[each])]
+        for sent in self._sent:
+            first, last, modseq = sent.first_uid, sent.last_uid, sent.modseq
+            changed = [each for each in changed if not (first <= uids[each] <= last and modseqs[each] <= modseq)]
+        return changed
+
+    def _changed_elsewhere(self, start: int, stop: int) -> Iterator[int]:
+        """The same where the state lacks messages that the client still counts."""
+        state, told = self.state, self.told
+        for position in range(start, stop):
+            uid = self.uids[position]
+            index = state.index(Uid(uid))
+            if index is not None and told < state.modseqs[index] and not self._was_sent(uid, state.modseqs[index]):
+                yield position
 
     def _missing(self) -> list[Span]:
         """Positions that the client counts and the state no longer has: one binary search for each run of them."""

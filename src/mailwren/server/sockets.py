@@ -16,7 +16,8 @@ from mailwren.base.logs import log
 from mailwren.config.settings import Listener
 from mailwren.delivery.unix_socket import UnixSocket
 
-_BACKLOG = 1024
+BACKLOG = 1024
+"""Connections that wait to be taken: every client of a server that starts again comes back at the same moment."""
 _OWN_FAMILY_MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -133,7 +134,7 @@ def _bind_tcp(host: str, port: int, *, shared: bool) -> socket.socket:
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(address)
-        one.listen(_BACKLOG)
+        one.listen(BACKLOG)
         one.setblocking(False)
     except OSError:
         one.close()

@@ -23,7 +23,7 @@ from mailwren.server.context import ServerContext
 from mailwren.server.features import Features, LiteralPolicy
 from mailwren.server.protocol import ImapProtocol
 from mailwren.server.session import Session
-from mailwren.server.sockets import Bound
+from mailwren.server.sockets import BACKLOG, Bound
 from mailwren.store.api import MailStore
 from mailwren.store.bus_unix import UnixBus
 from mailwren.store.octets import Spool
@@ -96,9 +96,13 @@ class Worker:
         secure = protocol is ListenProtocol.IMAPS
         factory = partial(make_protocol, context, features, secure=secure)
         if not secure or self.reloader is None:
-            return await loop.create_server(factory, sock=sock)
+            return await loop.create_server(factory, sock=sock, backlog=BACKLOG)
         return await loop.create_server(
-            factory, sock=sock, ssl=self.reloader.context, ssl_handshake_timeout=self.config.login_timeout
+            factory,
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=self.reloader.context,
+            ssl_handshake_timeout=self.config.login_timeout,
         )
 
     def _orphaned(self, stop: asyncio.Event) -> None:

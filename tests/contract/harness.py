@@ -1,5 +1,7 @@
 """A store under test: short words for what the tests do, and a thorough check at the end of each."""
 
+import asyncio
+import threading
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -215,6 +217,19 @@ class Mail:
     def sql(self, statement: str, *bindings: Any) -> list[Any]:
         """Rows of the account's database. Any: rows have no static types."""
         return self.account._reader.execute(statement, bindings).fetchall()
+
+    async def together(self, *lists: Sequence[Operation]) -> list[list[Outcome] | BaseException]:
+        """Lists of operations that surely share one commit (in memory they cannot): outcomes or errors."""
+        if self.folder is None:
+            return await asyncio.gather(*map(self.account.apply, lists), return_exceptions=True)
+        go_on = threading.Event()
+        held = asyncio.ensure_future(self.account.run_in_writer(lambda _connection: go_on.wait(10)))
+        waiting = asyncio.gather(*map(self.account.apply, lists), return_exceptions=True)
+        while len(self.account._writer._queue) < len(lists):
+            await asyncio.sleep(0)
+        go_on.set()
+        await held
+        return await waiting
 
     # --- looking ------------------------------------------------------------------------------------------------
     async def state(self, name: str = "INBOX") -> MailboxState:

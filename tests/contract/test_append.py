@@ -1,6 +1,7 @@
 """Adding messages."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +10,18 @@ from mailwren.base import limits
 from mailwren.base.ids import ContentId, MailboxId
 from mailwren.store.errors import InvalidName, LimitReached, MessageDamaged, NoSuchMailbox, OverQuota
 from mailwren.store.octets import Spool
-from mailwren.store.operations import Append, Appended, Copy, CreateMailbox, Expunge, SetQuota
+from mailwren.store.operations import (
+    Append,
+    Appended,
+    Copy,
+    CreateMailbox,
+    Expunge,
+    FlagMode,
+    Move,
+    Operation,
+    SetFlags,
+    SetQuota,
+)
 from tests.contract.harness import NOW, Mail, message, uids
 
 
@@ -268,3 +280,41 @@ async def test_contents_that_are_not_there(mail: Mail) -> None:
         await mail.account.read(ContentId(12345))
     with pytest.raises(MessageDamaged):
         await mail.account.structure(ContentId(12345))
+
+
+async def test_a_refused_request_leaves_no_trace_in_its_group(mail: Mail) -> None:
+    """Of requests committed together, one that is refused half way changes neither numbers nor flags of the others."""
+    await mail.fill(4)
+    inbox = await mail.id("INBOX")
+    await mail.state()
+    before = await mail.box()
+    lists: list[list[Operation]] = []
+    for number in range(6):
+        refused: list[Operation] = [Append(inbox, b"", ("not a flag",))] if number % 2 else []
+        flags = SetFlags(inbox, uids("1:3"), FlagMode.ADD, (f"k{number}",))
+        moved = Move(inbox, uids("4"), inbox) if number == 1 else Append(inbox, message(10 + number), (f"n{number}",))
+        lists.append([flags, moved, CreateMailbox(f"box{number}"), *refused])
+    results = await mail.together(*lists)
+    assert [isinstance(each, InvalidName) for each in results] == [bool(number % 2) for number in range(6)]
+    assert await mail.flags() == {**dict.fromkeys((1, 2, 3), "k0 k2 k4"), 4: "", 5: "n0", 6: "n2", 7: "n4"}
+    assert await mail.names() == ["INBOX", "box0", "box2", "box4"]
+    after = await mail.box()
+    assert (after.uid_next, after.messages) == (8, 7)
+    assert after.highest_modseq == before.highest_modseq + 8
+    assert (await mail.changes(before.highest_modseq)).changed == uids("1:3,5:7")
+
+
+async def test_a_request_that_is_given_up_while_it_waits_does_not_happen(file_mail: Mail) -> None:
+    """Cancelled before its transaction began, a request is dropped; the ones beside it go on."""
+    inbox = await file_mail.id("INBOX")
+    go_on = threading.Event()
+    held = asyncio.ensure_future(file_mail.account.run_in_writer(lambda _connection: go_on.wait(10)))
+    tasks = [asyncio.ensure_future(file_mail.apply(Append(inbox, message(number)))) for number in range(3)]
+    while len(file_mail.account._writer._queue) < 3:
+        await asyncio.sleep(0)
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await held
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert await file_mail.octets() == [message(0), message(2)]

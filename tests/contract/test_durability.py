@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import threading
 from pathlib import Path
 
 import apsw
@@ -92,17 +91,10 @@ async def test_flags_that_share_a_commit_with_mail_are_synced(file_mail: Mail) -
     inbox = await file_mail.id("INBOX")
     await file_mail.fill(3)
     seen = _watch(file_mail)
-    go_on = threading.Event()
-    held = asyncio.ensure_future(file_mail.account.run_in_writer(lambda _connection: go_on.wait(10)))
-    waiting = asyncio.gather(
-        *(file_mail.flag(str(uid), FlagMode.ADD, "x") for uid in (1, 2, 3)),
-        *(file_mail.apply(Append(inbox, message(number))) for number in range(10)),
+    await file_mail.together(
+        *([SetFlags(inbox, uids(str(uid)), FlagMode.ADD, ("x",))] for uid in (1, 2, 3)),
+        *([Append(inbox, message(number))] for number in range(10)),
     )
-    while len(file_mail.account._writer._queue) < 13:
-        await asyncio.sleep(0)
-    go_on.set()
-    await held
-    await waiting
     assert seen == [SYNCED]
 
 

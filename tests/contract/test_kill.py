@@ -1,7 +1,6 @@
 """After ``kill -9`` every acknowledged change is there, and every other one wholly or not at all."""
 
 import asyncio
-import copy
 import json
 import os
 import random
@@ -34,24 +33,28 @@ class Expected:
     modseq: int = 0
 
     def after(self, step: list[Any]) -> "Expected":
-        """What a step makes of it. Any: what JSON held."""
-        result = copy.deepcopy(self)
-        box = result.box
+        """What a step would make of it. Any: what JSON held."""
+        result = Expected(self.box.copy(), self.moved.copy(), self.next_uids.copy(), self.modseq)
+        result.take(step)
+        return result
+
+    def take(self, step: list[Any]) -> None:
+        """The step was done. Any: what JSON held."""
+        box = self.box
         if step[0] == "append":
             for number in step[1]:
-                box[result.next_uids[0]] = (number, frozenset({"New"}))
-                result.next_uids[0] += 1
-            return result
-        chosen = [uid for uid in sorted(box) if step[1] <= uid <= step[2]]
+                box[self.next_uids[0]] = (number, frozenset({"New"}))
+                self.next_uids[0] += 1
+            return
+        chosen = [uid for uid in range(step[1], step[2] + 1) if uid in box]
         for uid in chosen:
             if step[0] == "flags":
                 box[uid] = (box[uid][0], box[uid][1] | {step[3]})
                 continue
             gone = box.pop(uid)
             if step[0] == "move":
-                result.moved[result.next_uids[1]] = gone
-                result.next_uids[1] += 1
-        return result
+                self.moved[self.next_uids[1]] = gone
+                self.next_uids[1] += 1
 
 
 def _run_and_kill(folder: Path, seed: int, seconds: float) -> list[list[Any]]:
@@ -77,7 +80,7 @@ def _follow(expected: list[Expected], lines: list[list[Any]]) -> dict[int, list[
         if kind == "try":
             pending[task] = what
         else:
-            expected[task] = expected[task].after(pending.pop(task))
+            expected[task].take(pending.pop(task))
             expected[task].modseq = what
     return pending
 

@@ -234,6 +234,14 @@ async def test_uid_validity_grows_under_every_name(mail: Mail) -> None:
     assert (await mail.rename("elsewhere", "young")).uid_validity == renamed.uid_validity
 
 
+async def test_uid_validity_grows_under_a_name_that_was_renamed_away(mail: Mail) -> None:
+    """A name that a younger mailbox left by being renamed is remembered as well."""
+    old = await mail.create("old")
+    young = await mail.create("young")
+    await mail.rename("young", "gone/elsewhere")
+    assert (await mail.rename("old", "young")).uid_validity > young.uid_validity > old.uid_validity
+
+
 async def test_uid_validity_grows_when_the_clock_stands_or_goes_back(mail: Mail) -> None:
     """Values are never given out twice, whatever the clock says."""
     values = [(await mail.create("a")).uid_validity]

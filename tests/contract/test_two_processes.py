@@ -1,6 +1,7 @@
 """Two stores over the same folder, as two processes have it, stay in step."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
@@ -90,7 +91,9 @@ async def test_much_at_once_from_the_other_side(file_mail: Mail) -> None:
         await one.flag("1:100000", ADD, "x")
         await one.fill(limits.ROWS_AT_ONCE + 10, "y")
         await one.expunge("5:9")
-        assert await two.state() is state
+        inbox = await two.id("INBOX")
+        opened = await asyncio.gather(*(two.account.open_mailbox(inbox) for _ in range(5)))
+        assert all(each is state for each in opened)
         await two.verify()
         assert len(state) == 2 * limits.ROWS_AT_ONCE + 15
 
@@ -186,8 +189,10 @@ async def test_a_locked_database_is_waited_for(file_mail: Mail) -> None:
     waiting: list[asyncio.Task[object]] = []
 
     async def change() -> None:
+        started = time.monotonic()
         waiting.append(asyncio.ensure_future(file_mail.flag("1", ADD, "late")))
         await asyncio.sleep(0.05)
+        assert time.monotonic() - started < limits.DATABASE_BUSY_SECONDS / 2
         assert not waiting[0].done()
         assert await file_mail.uids() == [1]
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailwren.base import limits
 from mailwren.base.ids import MailboxId
 from mailwren.base.ranges import RangeSet
 from mailwren.store.sqlite import selection
@@ -50,3 +51,25 @@ def test_over_uids(database: apsw.Connection, uids: RangeSet) -> None:
     assert [uid for (uid,) in chosen.run(database, uids, 1)] == list(uids)
     expected = {flags: (number, 10 * number) for flags in (0, 1) if (number := sum(uid % 2 == flags for uid in uids))}
     assert selection.by_flags(database, BOX, uids) == expected
+
+
+def test_the_largest_uids_in_many_ranges(database: apsw.Connection) -> None:
+    """UIDs of the full 32 bits are found when there are too many ranges to ask for one by one."""
+    wanted = RangeSet.of([1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1])
+    assert wanted.range_count > limits.RANGES_ONE_BY_ONE
+    found = selection.EXISTING.present(database, BOX, wanted)
+    assert list(found) == [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 2**31 - 1, 2**31, 2**32 - 2]
+    wide = RangeSet([*((uid, uid) for uid in range(2, 40, 2)), (2**31, 2**32 - 1)])
+    assert list(selection.EXISTING.present(database, BOX, wide))[-2:] == [2**31, 2**32 - 2]
+
+
+def test_scope_means_the_same_messages(database: apsw.Connection) -> None:
+    """Few ranges stand for many UIDs only where they name no other message."""
+    wanted = RangeSet([(1, 2**32 - 1)])
+    there = selection.EXISTING.present(database, BOX, wanted)
+    assert there.range_count > limits.RANGES_ONE_BY_ONE
+    assert selection.scope(wanted, there) == RangeSet([(1, 2**32 - 2)])
+    few = RangeSet([(1, 3), (60, 60)])
+    assert selection.scope(wanted, few) is few
+    single = RangeSet.of(range(50, 90, 2))
+    assert selection.scope(single, single) is single

@@ -16,7 +16,7 @@ from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId
 from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts
 from mailwren.search.fields import FieldCache
-from mailwren.search.pace import Pace
+from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.plan import (
     AndStep,
     ConstantStep,
@@ -69,11 +69,18 @@ class SearchEngine:
     Args:
         clock: monotonic seconds.
         slice_seconds: how long a search holds the event loop before others have their turn.
+        others: how they are given it.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic, slice_seconds: float = limits.SLICE_SECONDS) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = monotonic,
+        slice_seconds: float = limits.SLICE_SECONDS,
+        others: Others = next_round,
+    ) -> None:
         self._clock = clock
         self._slice = slice_seconds
+        self._others = others
         self._facts = FactCache()
         self._fields = FieldCache()
 
@@ -96,7 +103,7 @@ class SearchEngine:
         """
         step = plan(query)
         snapshot = Snapshot(state, view_uids, length)
-        pace = Pace(self._clock, self._slice)
+        pace = Pace(self._clock, self._slice, self._others)
         costs = [leaf.cost for leaf in leaves(step)]
         columns = self._facts.columns(state) if Cost.FACTS in costs else FactColumns(snapshot.uids)
         fields = partial(self._fields.values, state)

@@ -37,16 +37,19 @@ class ServerContext:
     """Seconds, monotonic."""
     tls: "Callable[[], ssl.SSLContext] | None" = None
     """The present TLS context, for STARTTLS; ``None`` where TLS is not to be had."""
-    search: SearchEngine = field(default_factory=SearchEngine)
-    """Remembers what searches looked up, for all sessions."""
     turns: Turns = field(default_factory=Turns)
     """Shares the event loop among long commands."""
+    search: SearchEngine = field(init=False)
+    """Remembers what searches looked up, for all sessions."""
     sessions: "set[Session]" = field(default_factory=set)
     before_login: Counter[str] = field(default_factory=Counter)
     """Connections not logged in, by address."""
     logged_in: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Connections by user and address."""
     stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self.search = SearchEngine(others=self.turns.rest)
 
     def admit(self, address: str) -> str | None:
         """Whether a new connection may be served: ``None``, or the reason for refusing it."""

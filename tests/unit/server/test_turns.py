@@ -41,12 +41,12 @@ def test_many_long_commands_leave_every_round_to_others() -> None:
 
 
 def test_turns_are_taken_in_order() -> None:
-    """Nobody gets a second turn before all who waited had their first."""
+    """Nobody gets ahead of those who have waited longer."""
     turns = Turns()
     order: list[int] = []
 
     async def long_command(number: int) -> None:
-        for _ in range(3):
+        for _ in range(5):
             await turns.rest()
             order.append(number)
             _work(limits.SLICE_SECONDS * 1.1)
@@ -55,7 +55,9 @@ def test_turns_are_taken_in_order() -> None:
         await asyncio.gather(*(long_command(number) for number in range(4)))
 
     asyncio.run(run())
-    assert [sorted(order[start : start + 4]) for start in (0, 4, 8)] == [[0, 1, 2, 3]] * 3
+    for position in range(1, len(order)):
+        counts = [order[:position].count(number) for number in range(4)]
+        assert max(counts) - min(counts) <= 2, order
 
 
 def test_a_cancelled_wait_holds_up_nobody() -> None:
@@ -67,12 +69,15 @@ def test_a_cancelled_wait_holds_up_nobody() -> None:
         await turns.rest()
         order.append(name)
 
-    async def run() -> None:
+    async def long_first() -> None:
         await turns.rest()
         _work(limits.SLICE_SECONDS * 1.1)
+
+    async def run() -> None:
+        busy = asyncio.create_task(long_first())
         first, second = (asyncio.create_task(long_command(name)) for name in ("first", "second"))
         asyncio.get_running_loop().call_soon(first.cancel)
-        await second
+        await asyncio.gather(busy, second)
 
     asyncio.run(run())
     assert order == ["second"]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+EMPTY_CONFIGURATION = Path(__file__).with_name("empty.toml")
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 
@@ -51,6 +52,7 @@ class ServerProcess:
                 "--workers", str(self.workers),
                 *self.options,
             ),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -61,6 +63,12 @@ class ServerProcess:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{self.log()}")
             time.sleep(0.02)
+
+    def environment(self) -> dict[str, str]:
+        """That of the tests, but for what configures a server of this machine: only the data folder's file counts."""
+        own = self.data / "mailwren.toml"
+        others = {name: value for name, value in os.environ.items() if not name.startswith("MAILWREN_")}
+        return {**others, "MAILWREN_CONFIG": str(own if own.exists() else EMPTY_CONFIGURATION)}
 
     def answers(self) -> bool:
         """Whether a greeting comes."""
@@ -101,6 +109,7 @@ class ServerProcess:
         """Run another ``mailwren`` command on the same data; its output. Raises CalledProcessError."""
         result = subprocess.run(
             command(*arguments, "--data", str(self.data)),
+            env=self.environment(),
             input=input_text,
             capture_output=True,
             text=True,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support.process import EMPTY_CONFIGURATION
 
 MAILWREN = (sys.executable, "-m", "mailwren.cli")
 MESSAGE = b"From: a@example.org\nSubject: hello\n\nhow are you\n"
@@ -58,7 +59,8 @@ class Served:
 
 def _environment() -> dict[str, str]:
     ours = ("MAILWREN_", "NOTIFY_SOCKET", "INVOCATION_ID")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {"LOGNAME": "tester"}
+    own = {"LOGNAME": "tester", "MAILWREN_CONFIG": str(EMPTY_CONFIGURATION)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | own
 
 
 @contextmanager

@@ -42,7 +42,8 @@ def test_the_example_holds_every_setting_at_its_default(tmp_path: Path) -> None:
 
 def test_show_is_toml_and_can_leave_out_defaults(tmp_path: Path) -> None:
     """Every shown value is TOML; only what was set is shown on wish."""
-    config = load(None, {}, [Override("data", str(tmp_path), "--data"), Override("workers", "2", "--workers")])
+    overrides = [Override("data", str(tmp_path), "--data"), Override("workers", "2", "--workers")]
+    config = load(None, {}, overrides, system_file=tmp_path / "etc.toml")
     for key, value, _ in show(config):
         tomllib.loads(f"{key} = {value}")
     changed = {key: (value, origin) for key, value, origin in show(config, changed_only=True)}

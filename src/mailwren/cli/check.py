@@ -96,17 +96,17 @@ def _check_users(config: Config) -> _Checked:
     return _Checked("users", "", findings)
 
 
-def _names(config: Config) -> dict[str, str]:
-    """Users' names by account; none when the database of users cannot be read, which is a finding of its own."""
+def _names(config: Config) -> dict[str, str] | None:
+    """Users' names by account; ``None`` when the database of users cannot be read, which is a finding of its own."""
     from mailwren.auth.errors import DirectoryUnavailable
 
     if not config.users_file.exists():
-        return {}
+        return None
     try:
         with open_users(config) as directory:
             return {user.account_id: user.name for user in directory.users()}
     except DirectoryUnavailable:
-        return {}
+        return None
 
 
 def _folders(config: Config, users: Sequence[str]) -> list[Path]:
@@ -121,7 +121,7 @@ def _folders(config: Config, users: Sequence[str]) -> list[Path]:
     return [folder for folder in folders if folder.name in wanted]
 
 
-def _check_accounts(folders: Sequence[Path], names: dict[str, str], repair: bool) -> list[_Checked]:
+def _check_accounts(folders: Sequence[Path], names: dict[str, str] | None, repair: bool) -> list[_Checked]:
     """Each account in turn."""
     from mailwren.store.check import check_account
     from mailwren.store.findings import Finding, Severity
@@ -129,11 +129,11 @@ def _check_accounts(folders: Sequence[Path], names: dict[str, str], repair: bool
     checked = []
     with progress_bar("Checking", len(folders)) as advance:
         for number, folder in enumerate(folders):
-            name = names.get(folder.name)
+            name = None if names is None else names.get(folder.name)
             advance(number, name or folder.name)
             findings = check_account(folder, repair=repair)
-            if name is None and names:
-                mend = f"export what is wanted from it, then remove the folder {folder}"
+            if name is None and names is not None:
+                mend = f"`mailwren export --account {folder.name}` saves what is wanted, then remove {folder}"
                 findings.append(Finding(Severity.NOTE, "no user has this account", mend))
             checked.append(_Checked(name or f"account {folder.name}", folder.name, findings))
     return checked

@@ -9,7 +9,7 @@ import typer
 
 from mailwren.cli.access import open_store, open_users
 from mailwren.cli.data_folder import existing_data
-from mailwren.cli.failures import ExitStatus
+from mailwren.cli.failures import CommandRefused, ExitStatus, Misuse
 from mailwren.cli.options import ConfigOption, DataOption, JsonOption, UserOption, read_config
 from mailwren.cli.output import clean, notice, print_json, print_table, size_text
 from mailwren.cli.progress import progress_bar
@@ -86,7 +86,13 @@ def import_mail(
 def export_mail(
     context: typer.Context,
     *,
-    user: UserOption,
+    user: Annotated[str, typer.Option("--user", metavar="NAME", help="Whose mail.", show_default=False)] = "",
+    account: Annotated[
+        str,
+        typer.Option(
+            "--account", metavar="ID", help="Instead of --user: an account that no user has.", show_default=False
+        ),
+    ] = "",
     target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for the export.", show_default=False)],
     form: Annotated[ExportFormatName, typer.Option("--format", help="How it is written.")] = ExportFormatName.MBOX,
     mailbox: Annotated[
@@ -106,7 +112,7 @@ def export_mail(
 
     settings = read_config(context, data, config)
     options = ExportOptions(format=ExportFormat(form.value), mailboxes=tuple(mailbox or ()), overwrite=overwrite)
-    report = asyncio.run(_export(settings, _find_user(settings, user), target, options))
+    report = asyncio.run(_export(settings, _find_account(settings, user, account), target, options))
     if as_json:
         print_json(
             {"target": str(report.target), "messages": report.messages, "octets": report.octets}
@@ -130,6 +136,19 @@ def _find_user(config: Config, name: str) -> "User":
     existing_data(config)
     with open_users(config) as directory:
         return directory.get(name)
+
+
+def _find_account(config: Config, user: str, account: str) -> str:
+    """The id of a user's account, or of one that is only there any more. Raises Misuse, NoSuchUser, CommandRefused."""
+    from mailwren.store.check import account_folders
+
+    if bool(user) == bool(account):
+        raise Misuse("Say whose mail: --user NAME or --account ID.")
+    if user:
+        return _find_user(config, user).account_id
+    if all(folder.name != account for folder in account_folders(existing_data(config))):
+        raise CommandRefused(f"There is no account {account}.")
+    return account
 
 
 async def _import(config: Config, user: "User", paths: list[Path], options: "ImportOptions") -> "ImportReport":
@@ -160,12 +179,12 @@ async def _import(config: Config, user: "User", paths: list[Path], options: "Imp
             await store.release(account)
 
 
-async def _export(config: Config, user: "User", target: Path, options: "ExportOptions") -> "ExportReport":
+async def _export(config: Config, account_id: str, target: Path, options: "ExportOptions") -> "ExportReport":
     """Export with a progress bar that counts messages."""
     from mailwren.transfer.exporter import export_account
 
     async with open_store(config) as store:
-        account = await store.account(user.account_id)
+        account = await store.account(account_id)
         try:
             total = (await account.usage()).messages if not options.mailboxes else None
             with progress_bar("Exporting", total) as advance:

@@ -138,3 +138,17 @@ def test_deliver_over_quota(run: Run) -> None:
     assert run("deliver", "alice", stdin=ONE.decode()).exit_code == 75
     Path("m.toml").write_text("version = 1\n[delivery]\nover_quota = 'permanent'\n", encoding="utf-8")
     assert run("deliver", "alice", "--config", "m.toml", stdin=ONE.decode()).exit_code == 73
+
+
+def test_an_account_without_a_user_is_exported_by_its_id(run: Run) -> None:
+    """What `user remove --keep-mail` left behind, and `check` names, can still be had; nothing else is made up."""
+    run("import", "--user", "alice", "mail/1.eml")
+    account = json.loads(run("user", "show", "alice", "--json").stdout)["account"]
+    run("user", "remove", "alice", "--yes", "--keep-mail")
+    assert f"mailwren export --account {account}" in run("check").stdout
+    assert run("export", "--account", account, "out").exit_code == 0
+    assert ONE.replace(b"\r\n", b"\n") in Path("out/INBOX.mbox").read_bytes()
+    assert run("export", "--account", "0" * 32, "other").exit_code == 1
+    assert run("export", "other").exit_code == 2
+    assert run("export", "--account", account, "--user", "alice", "other").exit_code == 2
+    assert len(list(Path("mailwren-data/accounts").glob("*/*"))) == 1

@@ -45,8 +45,8 @@ KEYWORD: Final = 255
 """Octets in one keyword."""
 KEYWORDS_PER_MESSAGE: Final = 500
 """Keywords on one message: far beyond use, and keeps one answer line bounded."""
-COMMANDS_QUEUED: Final = 200
-"""Commands read ahead of the one that runs; reading pauses beyond it, so a client cannot grow our memory."""
+READ_AHEAD: Final = 256 * 1024
+"""Octets read ahead of the command that runs; reading pauses beyond it, so a client cannot grow our memory."""
 BAD_COMMANDS_BEFORE_LOGIN: Final = 20
 """Wrong commands before login until the connection is closed: HTTP and SMTP speakers, probes."""
 OUTPUT_CHUNK: Final = 64 * 1024

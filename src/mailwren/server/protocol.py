@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 SessionFactory = Callable[["ImapProtocol"], "Session"]
 
-_READ_AHEAD = 256 * 1024
-"""Octets read ahead of the session before reading pauses."""
-
 
 class ConnectionClosed(Exception):
     """The client has gone, or the connection was closed under a running command."""
@@ -93,7 +90,7 @@ class ImapProtocol(asyncio.Protocol):
         """Take what arrived and wake the session."""
         self.arrivals += 1
         self.framer.feed(data)
-        if self.framer.buffered > _READ_AHEAD and not self._reading_paused and self.transport is not None:
+        if self.framer.buffered > limits.READ_AHEAD and not self._reading_paused and self.transport is not None:
             self._reading_paused = True
             self.transport.pause_reading()
         self.wake()

@@ -81,6 +81,13 @@ class Account(Protocol):
         """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets: many at once in bounded memory."""
         ...
 
+    async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """Whole messages of no more than ``largest`` octets, in the order asked; ``None`` for larger ones.
+
+        A store may answer ``None`` for any message: :meth:`read` has them all.
+        """
+        ...
+
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets."""
         ...

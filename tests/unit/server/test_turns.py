@@ -25,18 +25,18 @@ def test_many_long_commands_leave_every_round_to_others() -> None:
             slices[number] += 1
             await turns.rest()
 
-    async def measure() -> float:
+    async def measure() -> int:
         tasks = [asyncio.create_task(long_command(number)) for number in range(20)]
         await asyncio.sleep(0)  # their first slices: nobody has waited before them
-        rounds: list[float] = []
+        rounds: list[int] = []
         while not all(task.done() for task in tasks):
-            begin = time.perf_counter()
+            before = sum(slices)
             await asyncio.sleep(0)
-            rounds.append(time.perf_counter() - begin)
+            rounds.append(sum(slices) - before)
         assert len(rounds) > 150
         return sorted(rounds)[len(rounds) // 2]
 
-    assert asyncio.run(measure()) < 4 * limits.SLICE_SECONDS
+    assert asyncio.run(measure()) <= 2
     assert slices == [10] * 20
 
 

@@ -156,6 +156,10 @@ class FakeAccount:
         """Not used."""
         raise NotImplementedError
 
+    async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """Not asked for by imports and exports."""
+        raise NotImplementedError
+
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """Not used."""
         raise NotImplementedError

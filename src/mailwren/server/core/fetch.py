@@ -99,8 +99,7 @@ class _Sender:
         self._has_flags = _FLAGS in items
         self._adds_flags = bool(newly_seen) and not self._has_flags
         self._columns = [column_of(item) for item in items]
-        heavy = sum(column.heavy for column in self._columns)
-        self.batch = max(1, _BATCH // (2 * heavy)) if heavy else _BATCH
+        self.batch = max(1, _BATCH // (sum(column.weight for column in self._columns) or 1))
         self._missing = False
         self._damaged = RangeSet()
         self._undecodable = ""

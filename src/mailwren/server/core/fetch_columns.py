@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from mailwren.server.selected import Selected
     from mailwren.server.session import Session
 
+_HEAVY = 2
+_HEAVIEST = 8
 Cell = bytes | None
 """An item's text for one message; ``None`` is a gap."""
+_WHOLE = 32 * 1024
+"""Octets of a whole message that is read together with others."""
 _ROW = 16 * 1024
 """Octets of a header, or of a message's ready structures, that are held for many messages at once."""
 
@@ -100,8 +104,8 @@ class Column:
     values: Values
     single: Single
     """For the gaps in ``values``."""
-    heavy: bool = False
-    """Whether the values can be thousands of octets."""
+    weight: int = 0
+    """How much of a batch's memory the values can take: 0 for a few octets, 2 for thousands, more for more."""
 
 
 # --- items from rows ----------------------------------------------------------------------------------------
@@ -144,7 +148,7 @@ def _ready(name: bytes, of: Callable[[ContentWire], bytes]) -> Column:
         (row,) = await account.wire([content])
         return label + of(row)
 
-    return Column(values, single, heavy=True)
+    return Column(values, single, weight=_HEAVY)
 
 
 FLAGS = Column(_flags, _no_gaps)
@@ -179,7 +183,9 @@ def column_of(item: FetchItem) -> Column:
     octets = OctetItem(item, section_label(item), section)
     of_header = item.name in _LEGACY or item.name == "BODY[]"
     if of_header and not section.part and section.text in _HEADER_TEXTS:
-        return Column(_header_values(octets), octets.value, heavy=True)
+        return Column(_header_values(octets), octets.value, weight=_HEAVY)
+    if of_header and not section.part and section.text is SectionText.ALL:
+        return Column(_whole_values(octets), octets.value, weight=_HEAVIEST)
     return Column(_only_gaps, octets.value)
 
 
@@ -197,5 +203,15 @@ def _header_values(octets: OctetItem) -> Values:
 
     async def values(batch: Batch) -> Sequence[Cell]:
         return [None if block is None else value(block) for block in await batch.headers()]
+
+    return values
+
+
+def _whole_values(octets: OctetItem) -> Values:
+    """Of whole messages: small ones are read many at once."""
+
+    async def values(batch: Batch) -> Sequence[Cell]:
+        messages = await batch.account.small_octets(batch.contents, _WHOLE)
+        return [None if message is None else octets.literal(message) for message in messages]
 
     return values

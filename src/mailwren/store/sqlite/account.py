@@ -200,6 +200,10 @@ class SqliteAccount:
         """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets. Raises MessageDamaged."""
         return await self._contents.small_wire(contents, largest)
 
+    async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """Whole messages of no more than ``largest`` octets, else ``None``."""
+        return await self._contents.small_octets(contents, largest)
+
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets. Raises MessageDamaged."""
         return await self._contents.small_headers(contents, largest)

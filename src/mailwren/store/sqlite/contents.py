@@ -45,6 +45,10 @@ _SMALL_HEADERS: Final = (
     "SELECT c.size, iif(c.size <= ?2, c.header, NULL) "
     "FROM carray(?1) wanted CROSS JOIN content_header c ON c.id = wanted.value"
 )
+_SMALL_OCTETS: Final = (
+    "SELECT b.place, b.size, iif(b.size <= ?2, b.data, NULL) "
+    "FROM carray(?1) wanted CROSS JOIN content c ON c.id = wanted.value CROSS JOIN blob b ON b.id = c.blob"
+)
 _decompressor: Final = zstandard.ZstdDecompressor()
 """Used on the event loop only."""
 
@@ -83,6 +87,10 @@ class Contents:
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """The same for those of no more than ``largest`` octets, else ``None``."""
         return await self._many(contents, _SMALL_HEADERS, _header_if_small, largest)
+
+    async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """Whole messages of no more than ``largest`` octets, else ``None``. Not kept: they are asked for once."""
+        return await self._many(contents, _SMALL_OCTETS, _octets_if_small, largest)
 
     # Any: a row of SQLite's, whose columns have no static types.
     async def _many(
@@ -170,3 +178,10 @@ def _header_if_small(row: tuple[int, bytes | None]) -> bytes | None:
 
 def _wire_if_small(row: tuple[bytes | None, bytes, bytes]) -> ContentWire | None:
     return None if row[0] is None else ContentWire._make(row)
+
+
+def _octets_if_small(row: tuple[int, int, bytes | None]) -> bytes | None:
+    place, size, data = row
+    if data is None or place == PLACE_FILE:
+        return None
+    return decompressed(data, size) if place == PLACE_COMPRESSED else data

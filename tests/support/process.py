@@ -1,6 +1,8 @@
 """A real server in a process of its own, as users start it: for interop, crash tests and the benchmark."""
 
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,9 +19,14 @@ _STOP_SECONDS = 30.0
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A TCP port that nobody listens on now, below those that systems give to clients: it stays free until it is used.
+
+    Tests that run side by side must not draw the same, so the draw is none that they seed.
+    """
+    while True:
+        port = secrets.choice(range(10_000, 32_000))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def command(*arguments: str) -> list[str]:

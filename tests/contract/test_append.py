@@ -302,6 +302,9 @@ async def test_a_refused_request_leaves_no_trace_in_its_group(mail: Mail) -> Non
     assert (after.uid_next, after.messages) == (8, 7)
     assert after.highest_modseq == before.highest_modseq + 8
     assert (await mail.changes(before.highest_modseq)).changed == uids("1:3,5:7")
+    await mail.flag("4", FlagMode.REPLACE, "k0", "k1")
+    await mail.flag("5", FlagMode.REPLACE, "n1")
+    assert ((await mail.flags())[4], (await mail.flags())[5]) == ("k0 k1", "n1")
 
 
 async def test_a_request_that_is_given_up_while_it_waits_does_not_happen(file_mail: Mail) -> None:

@@ -43,7 +43,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
     # not authenticated
     Command(syntax.STARTTLS, State.NOT_AUTHENTICATED, login.run_starttls),
     Command(syntax.AUTHENTICATE, State.NOT_AUTHENTICATED, login.run_authenticate),
-    Command(syntax.LOGIN, State.NOT_AUTHENTICATED, login.run_login),
+    Command(syntax.LOGIN, State.NOT_AUTHENTICATED, login.run_login, before_literal=login.check_before_password),
     # authenticated or selected
     Command(syntax.ENABLE, State.LOGGED_IN, general.run_enable),
     Command(syntax.SELECT, State.LOGGED_IN, select.run_select),

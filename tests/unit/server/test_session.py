@@ -164,6 +164,30 @@ async def test_failed_logins_wait_longer_each_time(monkeypatch: pytest.MonkeyPat
         assert b" OK " in await other.command(b"NOOP")
 
 
+@in_loop
+async def test_nobody_left_no_password_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who hangs up while a login is delayed costs no more than that."""
+    checked: list[str] = []
+
+    async with server_context() as context:
+        client = Client(context, Features())
+        await client.line()
+        await client.command(b"LOGIN anna wrong")
+
+        async def hang_up(_seconds: float) -> None:
+            client.protocol.connection_lost(None)
+
+        async def check(name: str, *_secrets: str) -> None:
+            checked.append(name)
+
+        monkeypatch.setattr("mailwren.server.core.login.asyncio.sleep", hang_up)
+        monkeypatch.setattr(context.passwords, "check", check)
+        client.send(b"a LOGIN anna secret\r\n")
+        await client.close()
+        monkeypatch.undo()
+    assert checked == []
+
+
 # --- limits -------------------------------------------------------------------------------------------------
 @in_loop
 async def test_a_full_server_refuses_only_the_new_connection() -> None:
@@ -320,7 +344,13 @@ async def test_passwords_do_not_cross_a_connection_in_the_clear() -> None:
         greeting = await client.line()
         assert b" LOGINDISABLED " in greeting
         assert b"AUTH=" not in greeting
-        for command in (b"LOGIN anna secret", b"AUTHENTICATE PLAIN AGFubmEAc2VjcmV0", b"AUTHENTICATE LOGIN"):
+        for command in (
+            b"LOGIN anna secret",
+            b"LOGIN anna {6}",
+            b"LOGIN {4}",
+            b"AUTHENTICATE PLAIN AGFubmEAc2VjcmV0",
+            b"AUTHENTICATE LOGIN",
+        ):
             assert b" NO [PRIVACYREQUIRED] " in await client.command(command)
         assert b" BAD " in await client.command(b"STARTTLS")
         assert b" BAD " in await client.command(b"SELECT INBOX")

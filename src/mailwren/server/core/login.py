@@ -16,6 +16,7 @@ from mailwren.base.logs import log
 from mailwren.imap.core.arguments import Authenticate, Login, NoArguments
 from mailwren.imap.core.login import decode_base64
 from mailwren.imap.errors import BadCommand, Refused
+from mailwren.server.protocol import ConnectionClosed
 from mailwren.server.table import Completion, Request
 from mailwren.store.defaults import ensure_default_mailboxes
 from mailwren.store.errors import StoreUnavailable
@@ -24,6 +25,7 @@ from mailwren.store.quota import keep_quota
 if TYPE_CHECKING:
     from mailwren.auth.users import User
     from mailwren.config.settings import Config
+    from mailwren.imap.scanner import Scanner
     from mailwren.server.session import Session
     from mailwren.store.api import Account
 
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 def login_allowed(session: "Session") -> bool:
     """Whether passwords may cross this connection."""
     return session.connection.secure or session.context.config.allow_plaintext_login
+
+
+async def check_before_password(session: "Session", _scanner: "Scanner") -> None:
+    """Ask for no user name and no password that may not cross this connection. Raises Refused."""
+    _require_privacy(session)
 
 
 async def run_login(session: "Session", arguments: Login, _request: Request) -> Completion | None:
@@ -101,6 +108,8 @@ async def _log_in(session: "Session", credentials: Credentials) -> Completion:
     delay = context.throttle.delay(address, name, context.clock())
     if delay:
         await asyncio.sleep(delay)
+        if session.connection.closed:
+            raise ConnectionClosed  # nobody waits for the answer: it is not worth a password's computing
     try:
         user = await context.passwords.check(name, credentials.password, credentials.authorization)
     except AuthenticationUnavailable as error:

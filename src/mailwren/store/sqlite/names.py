@@ -22,7 +22,7 @@ def canonical(name: str) -> str:
     if not name.isascii() and _SURROGATE.search(name):
         raise NoSuchMailbox("the mailbox does not exist")
     head, separator, rest = name.partition(SEPARATOR)
-    return INBOX + separator + rest if head.upper() == INBOX else name
+    return INBOX + separator + rest if head.isascii() and head.upper() == INBOX else name
 
 
 def check_name(name: str) -> str:

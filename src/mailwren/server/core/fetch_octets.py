@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
@@ -68,12 +68,17 @@ class Streamed:
         except StoreError as error:
             if session.user is not None:
                 log_fault(error, user=session.user.name, account=session.user.account_id)
-            session.connection.abort()
-            raise ConnectionClosed from error
+            await _break_off(session)
         if sent != self.size:
             log.error("a message's octets are not as many as announced", announced=self.size, sent=sent)
-            session.connection.abort()
-            raise ConnectionClosed
+            await _break_off(session)
+
+
+async def _break_off(session: "Session") -> NoReturn:
+    """End the connection inside a literal, once the client has everything that went before it."""
+    await session.flush()
+    session.connection.close()
+    raise ConnectionClosed
 
 
 class OctetItem:
@@ -135,6 +140,7 @@ class OctetItem:
             stop = min(start + length, stop)
         if stop - start <= room:
             return self._written(await _read(account, content, start, stop))
+        await _read(account, content, start, start + 1)  # one that is lost is refused before its size is told
         return Streamed(self._label, stop - start, _read_pieces(account, content, start, stop))
 
     async def _fields(

@@ -45,7 +45,7 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
         )
         if arguments.status_items and selected and name in listing.mailboxes:
             # "the STATUS response MUST follow" its LIST row (RFC 5819 §2); a row that only tells of children has none
-            send_status(session, listing.mailboxes[name], arguments.status_items)
+            await send_status(session, listing.mailboxes[name], arguments.status_items)
         await session.breathe()
     return None
 

@@ -1,15 +1,18 @@
 """STATUS (RFC 9051 §6.3.11): one row's counters, whatever the size of the mailbox."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mailwren.imap.core.arguments import Status
 from mailwren.imap.core.status import write_status_row
 from mailwren.server.table import Completion, Request
+from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.values import Mailbox
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
+    from mailwren.store.api import Account
 
 ITEMS: dict[str, Callable[[Mailbox], int]] = {
     "MESSAGES": lambda mailbox: mailbox.messages,
@@ -18,19 +21,30 @@ ITEMS: dict[str, Callable[[Mailbox], int]] = {
     "UNSEEN": lambda mailbox: mailbox.unseen,
     "DELETED": lambda mailbox: mailbox.deleted,
     "SIZE": lambda mailbox: mailbox.size,
-    # messages that no session was told of yet; at most those that are there (RFC 3501 §6.3.10)
-    "RECENT": lambda mailbox: min(max(mailbox.uid_next - mailbox.first_recent, 0), mailbox.messages),
 }
-"""What STATUS can tell, by name."""
+"""What the row of a mailbox holds, by name; RECENT has to be counted."""
 
 
 async def run_status(session: "Session", arguments: Status, _request: Request) -> Completion | None:
     """Tell a mailbox's counters without selecting it."""
-    send_status(session, await session.account.mailbox(arguments.mailbox), arguments.items)
+    await send_status(session, await session.account.mailbox(arguments.mailbox), arguments.items)
     return None
 
 
-def send_status(session: "Session", mailbox: Mailbox, items: Sequence[str]) -> None:
+async def send_status(session: "Session", mailbox: Mailbox, items: Sequence[str]) -> None:
     """Send the STATUS response of one mailbox, items in the order asked."""
-    values = [(item, ITEMS[item](mailbox)) for item in items]
+    values = [
+        (item, await _recent(session.account, mailbox) if item == "RECENT" else ITEMS[item](mailbox)) for item in items
+    ]
     session.send(write_status_row(mailbox.name, values, session.utf8))
+
+
+async def _recent(account: "Account", mailbox: Mailbox) -> int:
+    """Messages that no session was told of yet (RFC 3501 §6.3.10)."""
+    if not mailbox.messages or mailbox.first_recent >= mailbox.uid_next:
+        return 0
+    try:
+        state = await account.open_mailbox(mailbox.id)
+    except NoSuchMailbox:
+        return 0  # deleted at this moment
+    return len(state.uids) - bisect_left(state.uids, mailbox.first_recent)

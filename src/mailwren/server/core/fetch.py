@@ -157,7 +157,7 @@ class _Sender:
                     pieces.append(cell)
                     continue
                 piece = await self._columns[place].single(session.account, batch.contents[index], room)
-                room -= len(piece) if isinstance(piece, bytes) else 0
+                room = max(0, room - len(piece)) if isinstance(piece, bytes) else room
                 pieces.append(piece)
         except MessageDamaged:
             self._damaged = self._damaged.union(RangeSet.of((uid,)))

@@ -6,6 +6,17 @@ from pathlib import Path
 import pytest
 from tests.support.process import ServerProcess, running_server
 
+from mailwren.auth.hashing import hash_password
+from mailwren.auth.users import UserDirectory
+
+
+def make_users(data: Path, *names: str) -> None:
+    """Make users whose passwords are ``secret`` without a program for each."""
+    directory = UserDirectory(data / "users.sqlite3")
+    for name in names:
+        directory.add(name, hash_password("secret"))
+    directory.close()
+
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
@@ -13,8 +24,8 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     data = tmp_path_factory.mktemp("server") / "data"
     data.mkdir(mode=0o700)
     (data / "mailwren.toml").write_text("version = 1\n" + getattr(request.module, "CONFIG", ""), "utf-8")
-    users = getattr(request.module, "USERS", ("anna",))
-    with running_server(data, users=users) as process:
+    make_users(data, *getattr(request.module, "USERS", ("anna",)))
+    with running_server(data, users=()) as process:
         yield process
 
 
@@ -30,5 +41,6 @@ def no_surprises(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server that a test may harm, with the users ``anna`` and ``bert``."""
-    with running_server(tmp_path / "data", users=("anna", "bert")) as process:
+    make_users(tmp_path / "data", "anna", "bert")
+    with running_server(tmp_path / "data", users=()) as process:
         yield process

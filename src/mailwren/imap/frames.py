@@ -73,6 +73,8 @@ class OverflowKind(Enum):
     LINE = "line"
     LITERAL = "literal"
     COMMAND = "command"
+    ROOM = "room"
+    """No limit of ours: what keeps large literals can take no more now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,12 +101,14 @@ class Framer:
         assert self._step == self._read_line
         self._step = self._read_plain_line
 
-    def abandon_command(self) -> None:
-        """Drop the command in progress and skip its rest, as after an ``Overflow``."""
+    def abandon_command(self) -> bytes:
+        """Drop the command in progress and skip its rest, as after an ``Overflow``. Returns its tag if it has one."""
         step, remaining, begun = self._step, self._remaining, bool(self._fragments)
+        match = _TAG_AND_NAME.match(self._beginning)
         self._drop_command()
         if step != self._wait_for_owner and begun:
             self._skip(remaining)
+        return match[1] if match else b""
 
     @property
     def buffered(self) -> int:

@@ -189,12 +189,14 @@ class Session:
         self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
 
     def _frame(self) -> Event | None:
-        """What the framer has. Raises Bye when there is no room to keep what the client sends."""
+        """What the framer has; a command for whose message there is no room is skipped like one that is too large."""
+        framer = self.connection.framer
         try:
-            return self.connection.framer.next_event()
+            return framer.next_event()
         except OSError as error:
             log.error("no room for a message", reason=str(error))
-            raise Bye("No room to take in your message now, try again later", b"UNAVAILABLE") from error
+            text = "No room to take in your message now, try again later"
+            return Overflow(framer.abandon_command(), b"", OverflowKind.ROOM, text)
 
     async def read_line(self) -> bytes:
         """One line outside of the command grammar: a SASL response. Raises ConnectionClosed, BadCommand."""
@@ -268,8 +270,9 @@ class Session:
             await self.flush()
 
     def _overflow(self, event: Overflow) -> None:
-        too_big = event.kind is OverflowKind.LITERAL
-        self._answer(event.tag or b"*", Refused(event.text, b"TOOBIG") if too_big else BadCommand(event.text, b"LIMIT"))
+        code = _OVERFLOWS.get(event.kind)
+        refusal = BadCommand(event.text, b"LIMIT") if code is None else Refused(event.text, code)
+        self._answer(event.tag or b"*", refusal)
         self._count_bad()
 
     async def _continuation(self, event: ContinuationNeeded) -> None:
@@ -444,3 +447,7 @@ def _first_words(frame: CommandFrame) -> str:
         if words and words[0].upper() == b"UID"
         else (words[0].decode("ascii", "replace")[:40] if words else "")
     )
+
+
+_OVERFLOWS = {OverflowKind.LITERAL: b"TOOBIG", OverflowKind.ROOM: b"UNAVAILABLE"}
+"""What is refused rather than wrong, by its code (RFC 7888 §4, RFC 5530 §3)."""

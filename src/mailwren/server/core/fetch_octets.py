@@ -69,6 +69,11 @@ class Streamed:
             if session.user is not None:
                 log_fault(error, user=session.user.name, account=session.user.account_id)
             await _break_off(session)
+        except ConnectionClosed:
+            raise
+        except Exception:  # noqa: BLE001 - our bug, and a tagged answer would become part of the literal
+            log.exception("a message could not be sent to its end")
+            await _break_off(session)
         if sent != self.size:
             log.error("a message's octets are not as many as announced", announced=self.size, sent=sent)
             await _break_off(session)

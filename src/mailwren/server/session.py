@@ -75,6 +75,7 @@ class Session:
         self._counted = False
         self._unwatch: Callable[[], None] | None = None
         self._mailbox_hint = False
+        self._looked = False
         self._running = False
         self._arrivals = 0
         self._active = context.clock()
@@ -133,6 +134,8 @@ class Session:
     # --- notices --------------------------------------------------------------------------------------------
     async def refresh(self) -> None:
         """Bring the selected mailbox's shared state up to date with every process's changes."""
+        self._mailbox_hint = False  # first: a hint that comes while we look is for the next time
+        self._looked = True
         if self.selected is not None:
             await self.selected.refresh()
 
@@ -316,8 +319,8 @@ class Session:
         await self.flush()
 
     async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
+        self._looked = False
         if Effect.SYNCS in command.effects:
-            self._mailbox_hint = False
             await self.refresh()
         # "An EXPUNGE response MAY be sent during a UID command" (RFC 9051 §7.5.1)
         may_expunge = request.by_uid or Effect.HOLDS_EXPUNGE not in command.effects
@@ -329,8 +332,8 @@ class Session:
         if completion.silent:
             return
         # A command that has just looked need not look again, unless a hint came meanwhile.
-        looked = Effect.SYNCS in command.effects and not self._mailbox_hint
-        await self.tell(may_expunge=may_expunge, refresh=not looked, with_uid=request.by_uid)
+        again = self._mailbox_hint or not self._looked
+        await self.tell(may_expunge=may_expunge, refresh=again, with_uid=request.by_uid)
         code = b"[" + completion.code + b"] " if completion.code else b""
         text = completion.text or (b"UID " if request.by_uid else b"") + request.name + b" completed"
         self.send(request.tag + b" OK " + code + text + b"\r\n")

@@ -32,7 +32,7 @@ async def _transfer(
     session: "Session", arguments: imap.Copy, request: Request, kind: type[Copy] | type[Move]
 ) -> Copied | None:
     selected = session.mailbox
-    await selected.refresh()
+    await session.refresh()
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
     try:
         target = await session.account.mailbox(arguments.mailbox)

@@ -27,7 +27,7 @@ async def run_expunge(session: "Session", arguments: UidExpunge, request: Reques
 async def run_close(session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
     """Remove messages flagged \\Deleted without telling, and leave the mailbox."""
     selected = session.mailbox
-    await selected.refresh()
+    await session.refresh()
     if not selected.read_only and not selected.state.deleted and selected.state.mailbox.deleted:
         await session.account.apply([Expunge(selected.id)])
     session.select(None)

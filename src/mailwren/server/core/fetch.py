@@ -83,7 +83,7 @@ async def _mark_seen(
     operation = SetFlags(selected.id, RangeSet.of_sorted(uids), FlagMode.ADD, ("\\Seen",))
     (outcome,) = await session.account.apply([operation])
     assert isinstance(outcome, FlagsSet)
-    await selected.refresh()
+    await session.refresh()
     return outcome.changed
 
 

@@ -28,14 +28,15 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     """Change flags; unless silent, send the flags of every message named as they are now."""
     selected = session.mailbox
     selected.require_write()
-    await selected.refresh()
+    if arguments.silent:
+        await session.refresh()
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
     uids = selected.view.uids_of(spans)
     if not uids:
         return None
     guess = _Guess(selected, spans, arguments) if arguments.silent else None
     await session.account.apply([SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags)])
-    await selected.refresh()
+    await session.refresh()
     tell_new_keywords(session, selected)
     for start, stop in _pieces(spans):
         if guess is None:

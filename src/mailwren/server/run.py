@@ -38,6 +38,7 @@ def serve(config: Config, announce: Callable[[Sequence[Bound]], None] | None = N
         CertificateError: the configured certificate cannot be used.
     """
     raise_descriptor_limit()
+    os.umask(0o077)  # the data folder is closed to others, and so is every file in it should it ever be opened
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     bound = bind_all(config.listeners, config.workers)
     reloader = _certificate(config, bound)

@@ -8,6 +8,7 @@ them.
 import codecs
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -16,6 +17,8 @@ from mailwren.base import limits
 # Every field follows a line end, one is put before the first: the search for it is a fast one.
 _FIELD: Final = re.compile(rb"\n([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
 _FIELD_END: Final = re.compile(rb"\n(?![ \t])")
+_FIELDS_SOUGHT: Final = 64
+"""Names that are looked for with one expression; more are compared field by field."""
 _SMALL: Final = 64 * 1024
 """Blocks up to this size are cut in one go; larger ones field by field, so that the limit of fields holds memory."""
 
@@ -90,6 +93,9 @@ def select_fields(block: bytes, names: Collection[bytes], *, exclude: bool = Fal
         return select_fields(block.replace(b"\r", b"\n"), names, exclude=exclude).replace(b"\n", b"\r")
     blank = blank_line(block)
     wanted = frozenset([name.lower() for name in names])
+    if not exclude and 0 < len(wanted) <= _FIELDS_SOUGHT and b"" not in wanted and block.endswith(b"\n"):
+        found = _fields_named(wanted).findall(b"\n" + block)
+        return b"\n".join(found) + b"\n" + blank if found else blank
     fields = _FIELD_END.split(block[: len(block) - len(blank)])
     last = fields.pop()
     kept = [field for field in fields if (field.partition(b":")[0].rstrip().lower() in wanted) is not exclude]
@@ -97,3 +103,10 @@ def select_fields(block: bytes, names: Collection[bytes], *, exclude: bool = Fal
     if last and (last.partition(b":")[0].rstrip().lower() in wanted) is not exclude:
         result += last
     return result + blank
+
+
+@lru_cache(maxsize=256)
+def _fields_named(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    """Finds whole fields of these names (lower case), each behind a line feed; what most list views ask for."""
+    either = b"|".join(re.escape(name) for name in sorted(names))
+    return re.compile(rb"\n((?:" + either + rb")[ \t\r\f\v]*(?::[^\n]*(?:\n[ \t][^\n]*)*)?)(?=\n(?![ \t]))", re.IGNORECASE)

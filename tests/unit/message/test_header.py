@@ -1,6 +1,8 @@
 """Header blocks: fields, unfolding and subsets octet for octet."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailwren.base import limits
 from mailwren.message.header import Header, blank_line, select_fields, unfold
@@ -92,3 +94,30 @@ def test_blank_line() -> None:
     assert blank_line(b"\n") == b"\n"
     assert blank_line(b"a: b\r\n") == b""
     assert blank_line(b"") == b""
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"Subject: a\r\n",
+                b"subject : b\r\n",
+                b"To: c\r\n d\r\n",
+                b"X: \r\n\t\r\n",
+                b": e\r\n",
+                b"junk\r\n",
+                b"A:\n",
+            ]
+        )
+    ).map(b"".join),
+    st.lists(st.sampled_from([b"Subject", b"TO", b"x", b"a", b"", b"(", b"junk", b"missing"]), max_size=4),
+)
+def test_selected_and_left_out_fields_are_the_whole_header(lines: bytes, names: list[bytes]) -> None:
+    """What a list of names selects and what it leaves out are all fields, each in one of the two, in their order."""
+    block = lines + b"\r\n"
+    chosen, others = select_fields(block, names), select_fields(block, names, exclude=True)
+    assert len(chosen) + len(others) == len(block) + 2
+    assert chosen.endswith(b"\r\n")
+    wanted = {name.lower() for name in names}
+    for line in chosen[:-2].splitlines(keepends=True):
+        assert line[:1] in b" \t" or line.partition(b":")[0].rstrip().lower() in wanted

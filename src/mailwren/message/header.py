@@ -109,4 +109,6 @@ def select_fields(block: bytes, names: Collection[bytes], *, exclude: bool = Fal
 def _fields_named(names: frozenset[bytes]) -> re.Pattern[bytes]:
     """Finds whole fields of these names (lower case), each behind a line feed; what most list views ask for."""
     either = b"|".join(re.escape(name) for name in sorted(names))
-    return re.compile(rb"\n((?:" + either + rb")[ \t\r\f\v]*(?::[^\n]*(?:\n[ \t][^\n]*)*)?)(?=\n(?![ \t]))", re.IGNORECASE)
+    return re.compile(
+        rb"\n((?:" + either + rb")[ \t\r\f\v]*(?::[^\n]*(?:\n[ \t][^\n]*)*)?)(?=\n(?![ \t]))", re.IGNORECASE
+    )

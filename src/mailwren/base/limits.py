@@ -77,6 +77,8 @@ PARAMETERS: Final = 1000
 """Parameters of one Content-Type or Content-Disposition: long names in segments stay far below."""
 STRUCTURE_STRING: Final = 32 * 1024
 """Octets of one string in ENVELOPE and BODYSTRUCTURE; common clients stop reading at lines of a million."""
+STRUCTURE_DETAILS: Final = 768 * 1024
+"""Octets of one BODYSTRUCTURE that come from the parts' headers; a digest of a thousand messages stays below."""
 REFERENCES: Final = 1000
 """Identifiers of one message's References that are kept: threads of list archives stay far below."""
 MESSAGE_ID: Final = 998

@@ -1,7 +1,11 @@
-"""BODY and BODYSTRUCTURE as ready wire bytes (RFC 9051 §7.5.2), both made in one walk over the parts."""
+"""BODY and BODYSTRUCTURE as ready wire bytes (RFC 9051 §7.5.2), both made in one walk over the parts.
+
+All parts are told, whatever their number; of what their headers say no more than ``STRUCTURE_DETAILS`` octets.
+"""
 
 from typing import Final
 
+from mailwren.base import limits
 from mailwren.message.api import Part
 from mailwren.message.content_fields import ContentType, parse_disposition
 from mailwren.message.envelope import EMPTY_ENVELOPE, build_envelope
@@ -11,6 +15,8 @@ from mailwren.message.quoted import NIL, quoted
 from mailwren.message.structure import Structure
 
 _ENCLOSED: Final = frozenset({"rfc822", "global"})
+_SHORT: Final = 64
+"""Octets of a type's or an encoding's name that are told in any case."""
 _UNREAD_BODY: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)'
 _UNREAD_BODY_STRUCTURE: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0 NIL NIL NIL NIL)'
 """Stands for the enclosed message where it is encoded, which the grammar has no other place for."""
@@ -28,6 +34,7 @@ class _Writer:
 
     def __init__(self, structure: Structure) -> None:
         self._details: Final = zip(structure.headers, structure.content_types, strict=True)
+        self._room = limits.STRUCTURE_DETAILS
         self.body: Final[list[bytes]] = []
         self.extended: Final[list[bytes]] = []
 
@@ -35,7 +42,8 @@ class _Writer:
         """Add one part with all its children; parts come in the order of the structure's lists."""
         header, content_type = next(self._details)
         if with_envelope:
-            self._both(b" %b " % build_envelope(header, first_decoded(part.parameters, "charset")))
+            envelope = build_envelope(header, first_decoded(part.parameters, "charset"))
+            self._both(b" %b " % self._detail(envelope, EMPTY_ENVELOPE))
         self._both(b"(")
         if part.is_multipart:
             self._write_multipart(part, header, content_type)
@@ -47,22 +55,38 @@ class _Writer:
         self.body.append(text)
         self.extended.append(text)
 
+    def _detail(self, text: bytes, otherwise: bytes = NIL) -> bytes:
+        """The text if there is room for it."""
+        if len(text) > self._room:
+            return otherwise
+        self._room -= len(text)
+        return text
+
+    def _name(self, name: str) -> bytes:
+        """The name of a type or an encoding."""
+        text = quoted(name.encode("utf-8"))
+        return text if len(text) <= _SHORT else self._detail(text, quoted(name.encode("utf-8")[:_SHORT]))
+
+    def _field(self, header: Header, name: bytes) -> bytes:
+        value = header.get(name)
+        return NIL if value is None else self._detail(quoted(unfold(value)))
+
     def _write_multipart(self, part: Part, header: Header, content_type: ContentType) -> None:
         for child in part.children:
             self.write(child)
-        self._both(b" " + _string(part.subtype))
-        self.extended.append(b" %b %b" % (content_type.written, _common_extension(header)))
+        self._both(b" " + self._name(part.subtype))
+        self.extended.append(b" %b %b" % (self._detail(content_type.written), self._common_extension(header)))
 
     def _write_single(self, part: Part, header: Header, content_type: ContentType) -> None:
         self._both(
             b"%b %b %b %b %b %b %d"
             % (
-                _string(part.type),
-                _string(part.subtype),
-                content_type.written,
-                _optional(header, b"content-id"),
-                _optional(header, b"content-description"),
-                _string(part.encoding),
+                self._name(part.type),
+                self._name(part.subtype),
+                self._detail(content_type.written),
+                self._field(header, b"content-id"),
+                self._field(header, b"content-description"),
+                self._name(part.encoding),
                 part.body_end - part.body_start,
             )
         )
@@ -70,7 +94,7 @@ class _Writer:
             self._both(b" %d" % part.lines)
         elif part.type == "message" and part.subtype in _ENCLOSED:
             self._write_enclosed(part)
-        self.extended.append(b" %b %b" % (_optional(header, b"content-md5"), _common_extension(header)))
+        self.extended.append(b" %b %b" % (self._field(header, b"content-md5"), self._common_extension(header)))
 
     def _write_enclosed(self, part: Part) -> None:
         if part.children:
@@ -80,19 +104,13 @@ class _Writer:
             self.extended.append(b" %b %b" % (EMPTY_ENVELOPE, _UNREAD_BODY_STRUCTURE))
         self._both(b" %d" % part.lines)
 
-
-def _string(text: str) -> bytes:
-    return quoted(text.encode("utf-8"))
-
-
-def _optional(header: Header, name: bytes) -> bytes:
-    value = header.get(name)
-    return NIL if value is None else quoted(unfold(value))
-
-
-def _common_extension(header: Header) -> bytes:
-    """Disposition, language and location, which all parts have at their end."""
-    return b"%b %b %b" % (_disposition(header), _languages(header), _optional(header, b"content-location"))
+    def _common_extension(self, header: Header) -> bytes:
+        """Disposition, language and location, which all parts have at their end."""
+        return b"%b %b %b" % (
+            self._detail(_disposition(header)),
+            self._detail(_languages(header)),
+            self._field(header, b"content-location"),
+        )
 
 
 def _disposition(header: Header) -> bytes:

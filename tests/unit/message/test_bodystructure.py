@@ -2,6 +2,7 @@
 
 import pytest
 
+from mailwren.base import limits
 from mailwren.message.bodystructure import build_body_structure
 from mailwren.message.structure import parse_structure
 
@@ -97,3 +98,26 @@ def test_ugly_fields(field: bytes, fragment: bytes) -> None:
     _, structure = written(field + b"\r\n\r\nx")
     assert fragment in structure
     assert structure.isascii()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Content-Type: text/plain;" + b"".join(b" p%d=%b;" % (number, b"v" * 900) for number in range(20)),
+        b"Content-Type: text/%b" % (b"x" * 20_000),
+        b"Content-Disposition: attachment; filename=%b" % (b"f" * 20_000),
+        b"Content-Transfer-Encoding: %b" % (b"e" * 20_000),
+        b"Content-Language: " + b"de, " * 5000,
+        b"Content-ID: %b" % (b"i" * 20_000),
+        b"Content-Type: message/rfc822\r\n\r\nTo: " + b"a@example.org, " * 1300,
+    ],
+)
+def test_hostile_details_are_left_out(header: bytes) -> None:
+    """Every part is told, whatever its header holds, and the structure stays of a bounded size."""
+    octets = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    octets += b"".join(b"--b\r\n%b\r\n\r\nx\r\n" % header for _ in range(200)) + b"--b--\r\n"
+    structure = parse_structure(octets)
+    assert len(structure.root.children) == 200
+    for text in build_body_structure(structure):
+        assert len(text) < limits.STRUCTURE_DETAILS + 200 * 500
+        assert text.count(b"(") == text.count(b")") > 200

@@ -178,6 +178,9 @@ class OctetItem:
         part = await self._part(account, content)
         if part is None:
             return self._label + b"NIL"
+        if part.body_end - part.body_start <= min(room, limits.OUTPUT_CHUNK):
+            octets = self._part_of(await _decoded_whole(account, content, part))
+            return self._written(octets, _sign(octets))
         start, length = self.item.partial or (0, _WHOLE)
         stop = start + length
         if min(length, part.body_end - part.body_start) <= room:
@@ -226,12 +229,24 @@ async def _decoded(account: Account, content: ContentId, part: Part) -> AsyncGen
     termination syntax" (RFC 9051 §7.5.2): LF alone becomes CRLF in texts, but not in base64, where line ends are the
     content's own. What encloses other parts has no encoding of its own to take off.
     """
-    decoder = StreamDecoder("binary" if part.children else part.encoding)
-    lines = LineEnds() if part.type == "text" and part.encoding in _LINES else None
+    decoder, lines = _decoders(part)
     async for piece in _read_pieces(account, content, part.body_start, part.body_end):
         text = piece if lines is None else lines.feed(piece)
         yield decoder.feed(text) if len(text) <= limits.OUTPUT_CHUNK else await asyncio.to_thread(decoder.feed, text)
     yield decoder.finish()
+
+
+async def _decoded_whole(account: Account, content: ContentId, part: Part) -> bytes:
+    """The same in one piece, for a small part."""
+    decoder, lines = _decoders(part)
+    text = await _read(account, content, part.body_start, part.body_end)
+    return decoder.feed(text if lines is None else lines.feed(text)) + decoder.finish()
+
+
+def _decoders(part: Part) -> tuple[StreamDecoder, LineEnds | None]:
+    """What takes off a part's encoding, and what mends the line ends before that."""
+    lines = LineEnds() if part.type == "text" and part.encoding in _LINES else None
+    return StreamDecoder("binary" if part.children else part.encoding), lines
 
 
 async def _cut(pieces: AsyncGenerator[bytes, None], start: int, stop: int) -> AsyncGenerator[bytes, None]:

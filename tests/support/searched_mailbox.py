@@ -85,6 +85,10 @@ class SearchedMailbox:
         self._count("headers", contents)
         return [self.messages[content][: self._parts[content].body_start] for content in contents]
 
+    async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """Header blocks in the order asked, none of the large ones."""
+        return [block if len(block) <= largest else None for block in await self.headers(contents)]
+
     async def structure(self, content: ContentId) -> Part:
         """The part tree."""
         self._count("structure", [content])

@@ -161,6 +161,8 @@ SEARCH_WINDOW: Final = 256 * 1024
 """Octets and characters of a larger text part that are searched before others have their turn."""
 SEARCH_HEADERS: Final = 128 * 1024
 """Octets of headers that are read and searched before others have their turn."""
+SEARCH_HEADER: Final = 32 * 1024
+"""Octets of one header up to which it is read together with those of other messages; larger ones are read alone."""
 FIELDS_CACHED: Final = 64 * 1024 * 1024
 """Octets of header fields kept in memory for the next search of them: some 250,000 messages' subjects."""
 FIELD_KEPT: Final = 1000

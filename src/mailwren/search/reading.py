@@ -1,7 +1,7 @@
 """The tests that look into messages: headers in batches, bodies one by one, others having their turn in between."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from mailwren.base import limits
@@ -49,7 +49,7 @@ class Reader:
         self._pace = pace
         self._keep = limits.SEARCH_KEPT if keep else 0
         self._room = self._keep
-        self._headers: dict[int, bytes] = {}
+        self._headers: dict[int, bytes | None] = {}
         self._messages: dict[int, WholeMessage] = {}
         self._at_once = _HEADERS_AT_FIRST
         self._tests: dict[TextTest, FieldTest | _BodyTest] = {}
@@ -96,35 +96,43 @@ class Reader:
         while start < len(rows):
             part = rows[start : start + self._at_once]
             start += len(part)
-            headers = await self._read_headers(part)
-            if values is None:
-                result.extend([row for row, header in zip(part, headers, strict=True) if test(header)])
-            else:
-                result.extend(self._kept_and_matching(test, part, headers, values))
+            for row, header in zip(part, await self._read_headers(part), strict=True):
+                block = await self._large_header(row) if header is None else header
+                if test(block) if values is None else self._kept_and_matching(test, row, block, values):
+                    result.append(row)
             await self._pace.rest()
         return result
 
-    def _kept_and_matching(
-        self, test: FieldTest, rows: Rows, headers: list[bytes], values: FieldValues
-    ) -> Iterator[int]:
-        needle = test.needle.folded
-        for row, header in zip(rows, headers, strict=True):
-            texts = test.folded(header)
-            values.keep(self._contents[row], texts)
-            if any(needle in text for text in texts):
-                yield row
+    def _kept_and_matching(self, test: FieldTest, row: int, header: bytes, values: FieldValues) -> bool:
+        texts = test.folded(header)
+        values.keep(self._contents[row], texts)
+        return any(test.needle.folded in text for text in texts)
 
-    async def _read_headers(self, rows: Rows) -> list[bytes]:
+    async def _large_header(self, row: int) -> bytes:
+        """A header that is not read together with others, as far as headers are looked into."""
+        content = ContentId(self._contents[row])
+        try:
+            root = await self._account.structure(content)
+            return await self._account.read(content, 0, min(root.body_start, limits.HEADER_PARSED))
+        except MessageDamaged:
+            return b""
+
+    async def _read_headers(self, rows: Rows) -> list[bytes | None]:
+        """The headers of rows, ``None`` for large ones."""
         known = self._headers
         if known and all(row in known for row in rows):
             return [known[row] for row in rows]
-        headers = await read_all(self._account.headers, [ContentId(self._contents[row]) for row in rows], b"")
-        octets = sum(map(len, headers))
+        contents = [ContentId(self._contents[row]) for row in rows]
+        headers: list[bytes | None] = await read_all(self._read_small_headers, contents, b"")
+        octets = sum(len(header) for header in headers if header is not None)
         self._at_once = max(1, min(_HEADERS_AT_MOST, 2 * len(rows), limits.SEARCH_HEADERS * len(rows) // (octets + 1)))
         if self._room >= octets:
             self._room -= octets
             known.update(zip(rows, headers, strict=True))
         return headers
+
+    async def _read_small_headers(self, contents: Sequence[ContentId]) -> list[bytes | None]:
+        return await self._account.small_headers(contents, limits.SEARCH_HEADER)
 
     # --- bodies ---------------------------------------------------------------------------------------------
     async def _body_matches(self, test: "_BodyTest", row: int) -> bool:

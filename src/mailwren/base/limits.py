@@ -195,7 +195,7 @@ SHUTDOWN_SECONDS: Final = 10.0
 """How long running commands may finish after SIGTERM."""
 IDLE_SECONDS_MIN: Final = 32 * 60.0
 """The least that may be configured for IDLE_SECONDS: above the 30 minutes after which clients say something."""
-DESCRIPTORS: Final = 1024 * 1024
+DESCRIPTORS: Final = 1_000_000
 """Open files of one process, where the system permits so many: one a connection, and six an account in use."""
 LISTENERS: Final = 100
 """Addresses that one server listens on."""

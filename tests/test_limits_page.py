@@ -1,0 +1,16 @@
+"""docs/limits.md tells what base/limits.py holds."""
+
+import importlib.util
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_page_is_made_from_the_limits() -> None:
+    """docs/limits.md is what ``python docs/make_limits_page.py`` makes: run that after a limit was changed."""
+    spec = importlib.util.spec_from_file_location("make_limits_page", ROOT / "docs" / "make_limits_page.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "limits.md").read_text("utf-8") == module.page()

@@ -5,7 +5,9 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
+from typing import BinaryIO
 
 from tests.crash.model import Folder, Message, Unsure
 
@@ -26,9 +28,13 @@ class Wire:
     def __init__(self, port: int) -> None:
         try:
             self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-            self._file = self._socket.makefile("rb")
+        except OSError as error:
+            raise Gone from error
+        self._file = self._socket.makefile("rb")
+        try:
             self._file.readline()
         except OSError as error:
+            self.close()
             raise Gone from error
         self._tags = count(1)
 
@@ -99,12 +105,12 @@ class Worker(threading.Thread):
     def run(self) -> None:
         """Change things until the server is gone."""
         try:
-            wire = Wire(self.port)
-            wire.ok(b"LOGIN anna secret")
-            wire.ok(b"SELECT " + self.source.encode())
-            while True:
-                self._step(wire)
-                self.done += 1
+            with closing(Wire(self.port)) as wire:
+                wire.ok(b"LOGIN anna secret")
+                wire.ok(b"SELECT " + self.source.encode())
+                while True:
+                    self._step(wire)
+                    self.done += 1
         except Gone:
             return
         except BaseException as error:
@@ -210,7 +216,10 @@ class Deliverer(threading.Thread):
             self.failure = error
 
     def _deliver(self, connection: socket.socket) -> None:
-        file = connection.makefile("rb")
+        with connection.makefile("rb") as file:
+            self._deliver_all(connection, file)
+
+    def _deliver_all(self, connection: socket.socket, file: BinaryIO) -> None:
         file.readline()
         connection.sendall(b"LHLO test\r\n")
         while file.readline()[3:4] == b"-":

@@ -198,3 +198,17 @@ def test_uids_of_positions(gone: list[int], span: tuple[int, int]) -> None:
     view = View(truth.state)
     start, stop = sorted(min(each, view.count) for each in span)
     assert view.uids_of([(start, stop)]) == RangeSet.of(view.uids[start:stop])
+
+
+def test_arrivals_alone() -> None:
+    """What came in can be counted at once, without its flags being told as a change, unless they change again."""
+    truth = Truth()
+    truth.append(2)
+    view = View(truth.state)
+    truth.expunge([0])
+    truth.append(3)
+    update = view.arrive()
+    assert (update.exists, update.arrived, update.expunged, list(update.flags)) == (5, (2, 5), [], [])
+    truth.flag([2])
+    update = view.advance(may_expunge=True)
+    assert (update.exists, update.expunged, list(update.flags)) == (None, [1], [2])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from mailwren.base.ids import FlagSetId
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.server.selected import Selected
+from mailwren.server.view import Update
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -31,16 +32,27 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
         numbers = update.expunged[start : start + _AT_ONCE]
         session.send(b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers]))
         await session.breathe()
-    if update.exists is not None:
-        session.send(b"* %d EXISTS\r\n" % update.exists)
-        if not session.rev2:
-            await selected.claim_recent()
-            session.send(b"* %d RECENT\r\n" % selected.recent_count())
-    if update.flags or update.exists is not None:
+    await _tell_arrivals(session, selected, update)
+    if update.flags:
         tell_new_keywords(session, selected)
     for start in range(0, len(update.flags), _AT_ONCE):
         send_flags(session, selected, update.flags[start : start + _AT_ONCE], with_uid=with_uid or session.rev2)
         await session.breathe()
+
+
+async def announce(session: "Session", selected: Selected) -> None:
+    """Before a command looks at the mailbox: tell what came in, so that the command can find it."""
+    await _tell_arrivals(session, selected, selected.view.arrive())
+
+
+async def _tell_arrivals(session: "Session", selected: Selected, update: Update) -> None:
+    if update.exists is None:
+        return
+    session.send(b"* %d EXISTS\r\n" % update.exists)
+    if not session.rev2:
+        await selected.claim_recent()
+        session.send(b"* %d RECENT\r\n" % selected.recent_count())
+    tell_new_keywords(session, selected)
 
 
 def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool) -> None:

@@ -322,6 +322,8 @@ class Session:
         self._looked = False
         if Effect.SYNCS in command.effects:
             await self.refresh()
+            if self.selected is not None and not self.selected.state.deleted:
+                await notices.announce(self, self.selected)
         # "An EXPUNGE response MAY be sent during a UID command" (RFC 9051 §7.5.1)
         may_expunge = request.by_uid or Effect.HOLDS_EXPUNGE not in command.effects
         try:

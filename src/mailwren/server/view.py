@@ -62,7 +62,7 @@ def _first_uid(sent: _SentFlags) -> int:
 class View:
     """The client's numbering of one mailbox and how far it has been told."""
 
-    __slots__ = ("_sent", "count", "recent", "state", "told", "uids")
+    __slots__ = ("_fresh", "_sent", "count", "recent", "state", "told", "uids")
 
     def __init__(self, state: MailboxState) -> None:
         """A fresh look at ``state``: nothing is pending."""
@@ -72,6 +72,7 @@ class View:
         self.told: ModSeq = state.modseq
         self.recent = RangeSet()
         self._sent: list[_SentFlags] = []
+        self._fresh: _SentFlags | None = None
 
     # --- numbers and UIDs -----------------------------------------------------------------------------------
     def uid(self, position: int) -> Uid:
@@ -135,8 +136,21 @@ class View:
             self._sent.append(_SentFlags(self.uids[start], self.uids[stop - 1], stop, modseq))
 
     def _was_sent(self, uid: int, modseq: int) -> bool:
+        fresh = self._fresh
+        if fresh is not None and fresh.first_uid <= uid <= fresh.last_uid and modseq <= fresh.modseq:
+            return True
         index = bisect_right(self._sent, uid, key=_first_uid) - 1
         return index >= 0 and uid <= self._sent[index].last_uid and modseq <= self._sent[index].modseq
+
+    def arrive(self) -> Update:
+        """Count in what came in, and nothing else: a command that follows sees it."""
+        update = Update()
+        self._take_arrivals(update)
+        if update.exists is not None:
+            first, last = update.arrived[0], self.count - 1
+            # their flags are no change: nobody was told others
+            self._fresh = _SentFlags(self.uids[first], self.uids[last], self.count, self.state.modseq)
+        return update
 
     def advance(self, *, may_expunge: bool) -> Update:
         """Move the client's picture to the state's, and say what it must be told.
@@ -153,6 +167,7 @@ class View:
         self._take_flags(update)
         self.told = self.state.modseq
         self._sent.clear()
+        self._fresh = None
         return update
 
     def _take_expunges(self, update: Update) -> None:
@@ -195,7 +210,7 @@ class View:
         changed = [position for position in range(start, stop) if modseqs[position] > told]
         if len(self._sent) > _FEW_SENT:
             return [each for each in changed if not self._was_sent(uids[each], modseqs[each])]
-        for sent in self._sent:
+        for sent in (*self._sent, self._fresh) if self._fresh else self._sent:
             first, last, modseq = sent.first_uid, sent.last_uid, sent.modseq
             changed = [each for each in changed if not (first <= uids[each] <= last and modseqs[each] <= modseq)]
         return changed

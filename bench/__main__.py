@@ -1,4 +1,4 @@
-"""Run the benchmark: ``python -m bench``. See docs/performance.md."""
+"""Run the benchmark: ``python -m bench``. See docs/operating.md."""
 
 import argparse
 import json

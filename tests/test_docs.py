@@ -75,6 +75,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in _anchors(file), f"{_name(page)} links to {target}"
 
 
+def test_pages_named_in_code_exist() -> None:
+    """Comments and docstrings point to pages that are there."""
+    files = [ROOT / "pyproject.toml", *(ROOT / "packaging").iterdir(), *(ROOT / "bench").glob("*.py")]
+    text = SOURCE + "".join(path.read_text("utf-8") for path in files)
+    pages = set(re.findall(r"\bdocs/[a-z_-]+\.(?:md|toml)\b", text))
+    assert len(pages) > 3
+    assert [page for page in pages if not (ROOT / page).exists()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_commands_exist(page: Path) -> None:
     """Every command in an example is one of the program's, with options that it has."""

@@ -19,7 +19,7 @@ from mailwren.base import limits
 from mailwren.base.ids import MailboxId
 from mailwren.store import bus_unix
 from mailwren.store.bus import Bus
-from mailwren.store.bus_unix import SendingBus, UnixBus, publish_hint
+from mailwren.store.bus_unix import SendingBus, UnixBus, is_served, publish_hint
 
 ALICE, BOB = "a" * 32, "b" * 32
 Hint = tuple[str, int]
@@ -276,6 +276,18 @@ def test_tools_tell_the_server(loop: asyncio.AbstractEventLoop, buses: Callable[
         await ear.hear((ALICE, 1), (ALICE, 2), (BOB, 3))
 
     loop.run_until_complete(scenario())
+
+
+def test_tools_know_whether_a_server_runs(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
+    """One that has ended does not count, whether it tidied up or left its socket behind; no folder, no server."""
+    assert not is_served(tmp_path / "nowhere")
+    assert not is_served(tmp_path)
+    server = UnixBus(tmp_path, loop)
+    assert is_served(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as dead:
+        dead.bind(str(server._path.with_name("1-0.sock")))
+    server.close()
+    assert not is_served(tmp_path)
 
 
 def test_nonsense_is_passed_over(loop: asyncio.AbstractEventLoop, buses: Callable[[], UnixBus], tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class ServerContext:
     search: SearchEngine = field(init=False)
     """Remembers what searches looked up, for all sessions."""
     sessions: "set[Session]" = field(default_factory=set)
+    handshakes: Counter[str] = field(default_factory=Counter)
+    """Connections to a port for TLS whose handshake is not done, by address."""
     before_login: Counter[str] = field(default_factory=Counter)
     """Connections not logged in, by address."""
     logged_in: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -60,6 +62,14 @@ class ServerContext:
         if self.before_login[address] >= self.config.connections_per_address_before_login:
             return "Too many connections from your address that have not logged in"
         return None
+
+    def may_shake_hands(self, address: str) -> bool:
+        """Whether a new connection to a port for TLS may begin its handshake; sessions are counted besides."""
+        return not self.stopping and self.handshakes[address] < self.config.connections_per_address_before_login
+
+    def count_handshake(self, address: str, change: int) -> None:
+        """Count a handshake that begins, or one that is over."""
+        _count(self.handshakes, address, change)
 
     def count_before_login(self, address: str, change: int) -> None:
         """Count a connection that has not logged in, or one no longer so."""

@@ -24,6 +24,7 @@ from mailwren.server.features import Features, LiteralPolicy
 from mailwren.server.protocol import ImapProtocol
 from mailwren.server.session import Session
 from mailwren.server.sockets import BACKLOG, Bound
+from mailwren.server.tls_listener import TlsListener
 from mailwren.store.api import MailStore
 from mailwren.store.bus_unix import UnixBus
 from mailwren.store.octets import Spool
@@ -88,7 +89,7 @@ class Worker:
 
     async def _listen(
         self, bound: Bound, context: ServerContext, features: Features, lmtp: LmtpService
-    ) -> asyncio.Server:
+    ) -> asyncio.Server | TlsListener:
         loop = asyncio.get_running_loop()
         protocol, sock = bound.listener.protocol, bound.of_worker(self.number)
         if protocol is ListenProtocol.LMTP:
@@ -97,13 +98,7 @@ class Worker:
         factory = partial(make_protocol, context, features, secure=secure)
         if not secure or self.reloader is None:
             return await loop.create_server(factory, sock=sock, backlog=BACKLOG)
-        return await loop.create_server(
-            factory,
-            sock=sock,
-            backlog=BACKLOG,
-            ssl=self.reloader.context,
-            ssl_handshake_timeout=self.config.login_timeout,
-        )
+        return TlsListener(sock, context, factory, self.reloader.context)
 
     def _orphaned(self, stop: asyncio.Event) -> None:
         log.error("the parent process is gone, stopping", worker=self.number)

@@ -67,7 +67,10 @@ class Selected:
 
     def lacks(self, spans: list[Span]) -> bool:
         """Whether any message at these positions has gone away meanwhile."""
-        view, state = self.view, self.state
-        if view.uids is state.uids:
-            return False
-        return any(state.index(view.uid(position)) is None for start, stop in spans for position in range(start, stop))
+        missing = self.view.missing()
+        return bool(missing) and bool(_numbers(missing).intersection(_numbers(spans)))
+
+
+def _numbers(spans: list[Span]) -> RangeSet:
+    """Positions as message numbers."""
+    return RangeSet((start + 1, stop) for start, stop in spans)

@@ -115,12 +115,18 @@ class View:
     @property
     def stale(self) -> bool:
         """Whether messages that the client still counts have gone away."""
-        return self.uids is not self.state.uids and bool(self._missing())
+        return bool(self.missing())
 
     @property
     def untold(self) -> RangeSet:
         """UIDs of messages that came in or changed since the client was told."""
         return self.state.changed_since(self.told)
+
+    def missing(self) -> list[Span]:
+        """Positions that the client counts and the state no longer has: one binary search for each run of them."""
+        if self.uids is self.state.uids:
+            return []
+        return list(_missing_spans(self.uids, self.count, self.state.uids))
 
     def note_sent(self, start: int, stop: int, modseq: ModSeq) -> None:
         """The client has been sent, or knows by itself, the flags of these positions as they were at ``modseq``.
@@ -171,7 +177,7 @@ class View:
         return update
 
     def _take_expunges(self, update: Update) -> None:
-        missing = self._missing()
+        missing = self.missing()
         gone = 0
         uids: list[tuple[int, int]] = []
         for start, stop in missing:
@@ -223,10 +229,6 @@ class View:
             index = state.index(Uid(uid))
             if index is not None and told < state.modseqs[index] and not self._was_sent(uid, state.modseqs[index]):
                 yield position
-
-    def _missing(self) -> list[Span]:
-        """Positions that the client counts and the state no longer has: one binary search for each run of them."""
-        return list(_missing_spans(self.uids, self.count, self.state.uids))
 
 
 def _missing_spans(known: "array[int]", count: int, current: "array[int]") -> Iterator[Span]:

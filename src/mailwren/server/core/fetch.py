@@ -63,28 +63,28 @@ def _sets_seen(item: FetchItem) -> bool:
 
 
 async def _mark_seen(
-    session: "Session", selected: "Selected", items: Sequence[FetchItem], spans: Sequence[Span]
+    session: "Session", selected: "Selected", items: Sequence[FetchItem], spans: list[Span]
 ) -> RangeSet:
     """Set ``\\Seen`` where the items imply it; the messages it is new for (RFC 9051 §6.4.5, BODY[])."""
-    if selected.read_only or not any(_sets_seen(item) for item in items):
+    if selected.read_only or not any(_sets_seen(item) for item in items) or not _any_unseen(selected, spans):
         return RangeSet()
-    state, view = selected.state, selected.view
-    unseen = {flags for flags in state.flag_set_ids() if not selected.account.flag_set(FlagSetId(flags)).seen}
-    if not unseen:
-        return RangeSet()
-    uids: list[int] = []
-    for start, stop in spans:
-        for position in range(start, stop):
-            index = position if view.uids is state.uids else state.index(view.uid(position))
-            if index is not None and state.flags[index] in unseen:
-                uids.append(view.uids[position])
-    if not uids:
-        return RangeSet()
-    operation = SetFlags(selected.id, RangeSet.of_sorted(uids), FlagMode.ADD, ("\\Seen",))
+    operation = SetFlags(selected.id, selected.view.uids_of(spans), FlagMode.ADD, ("\\Seen",))
     (outcome,) = await session.account.apply([operation])
     assert isinstance(outcome, FlagsSet)
     await session.refresh()
     return outcome.changed
+
+
+def _any_unseen(selected: "Selected", spans: Sequence[Span]) -> bool:
+    """Whether there is anything to mark: reading what was read before costs no transaction."""
+    state, view = selected.state, selected.view
+    unseen = {flags for flags in state.flag_set_ids() if not selected.account.flag_set(FlagSetId(flags)).seen}
+    if not unseen:
+        return False
+    if view.uids is state.uids:
+        return any(not unseen.isdisjoint(state.flags[start:stop]) for start, stop in spans)
+    indexes = (state.index(view.uid(position)) for start, stop in spans for position in range(start, stop))
+    return any(index is not None and state.flags[index] in unseen for index in indexes)
 
 
 class _Sender:

@@ -203,7 +203,7 @@ class LmtpConnection:
 
 def any_certificate() -> ssl.SSLContext:
     """A client's TLS context that believes everything: tests' certificates are self-signed."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

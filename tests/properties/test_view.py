@@ -10,7 +10,7 @@ from mailwren.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.sequence_set import STAR, SequenceSet
-from mailwren.server.view import Update, View
+from mailwren.server.view import Update, View, batches, runs
 from mailwren.store.mailbox_state import MailboxState, MessageRow
 from mailwren.store.values import Mailbox
 
@@ -169,7 +169,7 @@ def test_own_changes_are_not_told_again() -> None:
     truth.append(3)
     view = View(truth.state)
     truth.flag([1])
-    view.note_sent(1, 2, ModSeq(truth.modseq))
+    view.note_sent([1], ModSeq(truth.modseq))
     truth.flag([2])
     assert list(view.advance(may_expunge=True).flags) == [2]
 
@@ -180,9 +180,8 @@ def test_flags_sent_before_a_change_are_told() -> None:
     truth.append(5)
     view = View(truth.state)
     truth.flag([0, 1, 2, 4])
-    view.note_sent(0, 1, ModSeq(truth.modseq))
-    view.note_sent(1, 2, ModSeq(truth.modseq))
-    view.note_sent(4, 5, ModSeq(truth.modseq))
+    view.note_sent([0], ModSeq(truth.modseq))
+    view.note_sent([1, 4], ModSeq(truth.modseq))
     truth.flag([1])
     assert list(view.advance(may_expunge=True).flags) == [1, 2]
     truth.flag([4])
@@ -212,3 +211,20 @@ def test_arrivals_alone() -> None:
     truth.flag([2])
     update = view.advance(may_expunge=True)
     assert (update.exists, update.expunged, list(update.flags)) == (None, [1], [2])
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 30)), max_size=20), st.integers(1, 20))
+def test_batches(gaps_and_lengths: list[tuple[int, int]], size: int) -> None:
+    """All positions come once, in order, in full batches but for the last."""
+    spans: list[tuple[int, int]] = []
+    end = 0
+    for gap, length in gaps_and_lengths:
+        spans.append((end + gap, end + gap + length))
+        end += gap + length
+    found = list(batches(spans, size))
+    positions = [position for batch in found for position in batch]
+    assert positions == [position for start, stop in spans for position in range(start, stop)]
+    assert all(len(batch) == size for batch in found[:-1])
+    assert all(1 <= len(batch) <= size for batch in found)
+    for batch in found:
+        assert [position for start, stop in runs(batch) for position in range(start, stop)] == list(batch)

@@ -10,7 +10,7 @@ Pure: no sockets, no storage, no clock. The rules:
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -128,13 +128,16 @@ class View:
             return []
         return list(_missing_spans(self.uids, self.count, self.state.uids))
 
-    def note_sent(self, start: int, stop: int, modseq: ModSeq) -> None:
+    def note_sent(self, positions: Sequence[int], modseq: ModSeq) -> None:
         """The client has been sent, or knows by itself, the flags of these positions as they were at ``modseq``.
 
         So they are not told again. A command notes its positions ascending, and none twice.
         """
-        if modseq <= self.told or start >= stop:
-            return
+        if modseq > self.told and positions:
+            for start, stop in runs(positions):
+                self._note_span(start, stop, modseq)
+
+    def _note_span(self, start: int, stop: int, modseq: ModSeq) -> None:
         last = self._sent[-1] if self._sent else None
         if last is not None and last.stop == start and last.modseq == modseq:
             last.stop, last.last_uid = stop, self.uids[stop - 1]
@@ -269,3 +272,36 @@ def _runs(uids: "array[int]", start: int, stop: int) -> Iterator[tuple[int, int]
         else:
             middle = (start + stop) // 2
             waiting += ((middle, stop), (start, middle))
+
+
+def batches(spans: Iterable[Span], size: int) -> Iterator[Sequence[int]]:
+    """Positions in batches of ``size``, only the last one smaller: a client may well name every other message."""
+    waiting: list[int] = []
+    for start, stop in spans:
+        first = start
+        if waiting:
+            first = min(stop, start + size - len(waiting))
+            waiting.extend(range(start, first))
+            if len(waiting) < size:
+                continue
+            yield waiting
+            waiting = []
+        for position in range(first, stop - size + 1, size):
+            yield range(position, position + size)
+        waiting.extend(range(stop - (stop - first) % size, stop))
+    if waiting:
+        yield waiting
+
+
+def runs(positions: Sequence[int]) -> Iterator[Span]:
+    """Ascending positions as spans."""
+    if positions[-1] - positions[0] == len(positions) - 1:
+        yield positions[0], positions[-1] + 1
+        return
+    start = stop = positions[0]
+    for position in positions:
+        if position != stop:
+            yield start, stop
+            start = position
+        stop = position + 1
+    yield start, stop

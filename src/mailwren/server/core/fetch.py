@@ -13,7 +13,7 @@ from mailwren.server.core.fetch_columns import FLAGS, Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
 from mailwren.server.notices import tell_new_keywords
 from mailwren.server.table import Completion, Request
-from mailwren.server.view import Span
+from mailwren.server.view import Span, batches
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.operations import FlagMode, FlagsSet, SetFlags
 
@@ -38,11 +38,9 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     if newly_seen or _FLAGS in items:
         tell_new_keywords(session, selected)
     sender = _Sender(session, selected, items, newly_seen)
-    for start, stop in spans:
-        position = start
-        while position < stop:
-            position = await sender.send(position, min(position + sender.batch, stop))
-            await session.breathe()
+    for positions in batches(spans, sender.batch):
+        await sender.send(positions)
+        await session.breathe()
     sender.complain(request)
     return None
 
@@ -115,29 +113,31 @@ class _Sender:
             # RFC 2180 §4.1.2: responses for those that are there, and a tagged NO
             raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
 
-    async def send(self, start: int, stop: int) -> int:
-        """Send messages from position ``start`` on, at most up to ``stop``; the position to go on from."""
-        batch = Batch.of(self._session, self._selected, start, stop)
-        self._missing |= len(batch) < stop - start
+    async def send(self, positions: Sequence[int]) -> None:
+        """Send the messages at these positions."""
+        batch = Batch.of(self._session, self._selected, positions)
+        self._missing |= len(batch) < len(positions)
         try:
             columns = [await column.values(batch) for column in self._columns]
             flags = await FLAGS.values(batch) if self._adds_flags else None
         except MessageDamaged:
-            if stop - start > 1:
-                return await self.send(start, (start + stop) // 2)  # until only the damaged one is left
+            if len(positions) > 1:  # until only the damaged one is left
+                middle = len(positions) // 2
+                await self.send(positions[:middle])
+                await self.send(positions[middle:])
+                return
             self._damaged = self._damaged.union(RangeSet.of(batch.uids))
-            return stop
+            return
         if flags is None and not any(None in column for column in columns):
             self._send_rows(batch, columns)
             if self._has_flags:
-                self._selected.view.note_sent(start, stop, batch.modseq)
-            return stop
+                self._selected.view.note_sent(positions, batch.modseq)
+            return
         for index, uid in enumerate(batch.uids):
             cells = [column[index] for column in columns]
             if flags is not None and uid in self._newly_seen:
                 cells.append(flags[index])
             await self._send_one(batch, index, cells)
-        return stop
 
     def _send_rows(self, batch: Batch, columns: Sequence[Sequence[Cell]]) -> None:
         lines = [
@@ -167,7 +167,7 @@ class _Sender:
             return
         await _write(session, batch.numbers[index], pieces)
         if self._has_flags or len(cells) > len(self._columns):
-            self._selected.view.note_sent(batch.numbers[index] - 1, batch.numbers[index], batch.modseq)
+            self._selected.view.note_sent((batch.numbers[index] - 1,), batch.modseq)
 
 
 async def _write(session: "Session", number: int, pieces: Sequence[bytes | Streamed]) -> None:

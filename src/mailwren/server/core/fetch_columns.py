@@ -50,25 +50,22 @@ class Batch:
     _headers: Sequence[bytes | None] | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, session: "Session", selected: "Selected", start: int, stop: int) -> "Batch":
-        """The messages at positions of the session's view."""
-        view, state, account = selected.view, selected.state, session.account
-        uids = view.uids[start:stop]
+    def of(cls, session: "Session", selected: "Selected", positions: Sequence[int]) -> "Batch":
+        """The messages at positions of the session's view, at least one, ascending."""
+        view, state = selected.view, selected.state
+        columns = (state.uids, state.contents, state.flags)
+        first, stop = positions[0], positions[-1] + 1
+        numbers: Sequence[int] = range(first + 1, stop + 1)
+        if view.uids is state.uids and len(positions) == stop - first:
+            uids, contents, flags = (column[first:stop] for column in columns)
+        else:
+            numbers, indexes = _present(selected, positions)
+            uids, contents, flags = (array(column.typecode, map(column.__getitem__, indexes)) for column in columns)
         recent = frozenset[int]()
         if view.recent and not session.rev2:
             recent = frozenset(uid for uid in uids if uid in view.recent)
-        if view.uids is state.uids:
-            contents: Sequence[ContentId] = state.contents[start:stop]  # type: ignore[assignment] # array of ids
-            flags = state.flags[start:stop]
-            return cls(account, range(start + 1, stop + 1), uids, contents, flags, state.modseq, recent)
-        kept: list[tuple[int, int, ContentId, int]] = []
-        for number, uid in enumerate(uids, start + 1):
-            index = state.index(view.uid(number - 1))
-            if index is not None:
-                kept.append((number, uid, state.content_of(index), state.flags[index]))
-        columns = zip(*kept, strict=True) if kept else ((), (), (), ())
-        numbers, known, rows, flag_sets = map(list, columns)
-        return cls(account, numbers, array("I", known), rows, flag_sets, state.modseq, recent)
+        ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
+        return cls(session.account, numbers, uids, ids, flags, state.modseq, recent)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -90,6 +87,16 @@ class Batch:
         if self._headers is None:
             self._headers = await self.account.small_headers(self.contents, _ROW)
         return self._headers
+
+
+def _present(selected: "Selected", positions: Sequence[int]) -> tuple[list[int], Sequence[int]]:
+    """The numbers of the messages that still exist, and where the state has them."""
+    view, state = selected.view, selected.state
+    if view.uids is state.uids:
+        return [position + 1 for position in positions], positions
+    places = [(position + 1, state.index(view.uid(position))) for position in positions]
+    kept = [(number, index) for number, index in places if index is not None]
+    return [number for number, _ in kept], [index for _, index in kept]
 
 
 Values = Callable[[Batch], Awaitable[Sequence[Cell]]]

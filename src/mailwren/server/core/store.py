@@ -1,7 +1,7 @@
 """STORE and UID STORE (RFC 9051 §6.4.6)."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailwren.base.ids import FlagSetId
@@ -10,7 +10,7 @@ from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
 from mailwren.server.notices import send_flags, tell_new_keywords
 from mailwren.server.table import Completion, Request
-from mailwren.server.view import Span
+from mailwren.server.view import Span, batches
 from mailwren.store.operations import FlagMode, SetFlags
 
 if TYPE_CHECKING:
@@ -38,22 +38,16 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     await session.account.apply([SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags)])
     await session.refresh()
     tell_new_keywords(session, selected)
-    for start, stop in _pieces(spans):
+    for number, positions in enumerate(batches(spans, _AT_ONCE)):
         if guess is None:
-            send_flags(session, selected, range(start, stop), with_uid=request.by_uid)
-            selected.view.note_sent(start, stop, selected.state.modseq)
+            send_flags(session, selected, positions, with_uid=request.by_uid)
+            selected.view.note_sent(positions, selected.state.modseq)
         else:
-            guess.note(start, stop)
+            guess.note(number, positions)
         await session.breathe()
     if guess is None and not request.by_uid and selected.lacks(spans):
         raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
     return None
-
-
-def _pieces(spans: Sequence[Span]) -> Iterator[Span]:
-    for start, stop in spans:
-        for first in range(start, stop, _AT_ONCE):
-            yield first, min(first + _AT_ONCE, stop)
 
 
 class _Guess:
@@ -69,20 +63,19 @@ class _Guess:
         self._mode = arguments.mode
         self._flags = frozenset(flag.lower() for flag in arguments.flags)
         self._untold: RangeSet = selected.view.untold
-        self._before = {piece: _flags_at(selected, *piece) for piece in _pieces(spans)}
+        self._before = [_flags_at(selected, positions) for positions in batches(spans, _AT_ONCE)]
         self._right: dict[tuple[int, int], bool] = {}
 
-    def note(self, start: int, stop: int) -> None:
-        """Say which of the messages of one piece need no telling."""
-        view, state = self._selected.view, self._selected.state
-        pairs = list(zip(self._before[start, stop], _flags_at(self._selected, start, stop), strict=True))
-        right = all(map(self._is_right, set(pairs)))
-        if right and not (self._untold and self._untold.intersection(view.uids_of([(start, stop)]))):
-            view.note_sent(start, stop, state.modseq)
+    def note(self, number: int, positions: Sequence[int]) -> None:
+        """Say which of the messages of one batch need no telling."""
+        view, modseq = self._selected.view, self._selected.state.modseq
+        pairs = list(zip(self._before[number], _flags_at(self._selected, positions), strict=True))
+        if not self._untold and all(map(self._is_right, set(pairs))):
+            view.note_sent(positions, modseq)
             return
-        for position, pair in enumerate(pairs, start):
+        for position, pair in zip(positions, pairs, strict=True):
             if self._is_right(pair) and view.uids[position] not in self._untold:
-                view.note_sent(position, position + 1, state.modseq)
+                view.note_sent((position,), modseq)
 
     def _is_right(self, pair: tuple[int, int]) -> bool:
         """Whether a flag set became the one that the client expects."""
@@ -102,10 +95,12 @@ class _Guess:
         return before | self._flags if self._mode is StoreMode.ADD else before - self._flags
 
 
-def _flags_at(selected: "Selected", start: int, stop: int) -> "array[int]":
+def _flags_at(selected: "Selected", positions: Sequence[int]) -> "array[int]":
     """The flag sets at positions of the view."""
     view, state = selected.view, selected.state
-    if view.uids is state.uids:
-        return state.flags[start:stop]
-    indexes = (state.index(view.uid(position)) for position in range(start, stop))
-    return array("I", (_GONE if index is None else state.flags[index] for index in indexes))
+    if view.uids is not state.uids:
+        indexes = (state.index(view.uid(position)) for position in positions)
+        return array("I", (_GONE if index is None else state.flags[index] for index in indexes))
+    if isinstance(positions, range):
+        return state.flags[positions.start : positions.stop]
+    return array("I", map(state.flags.__getitem__, positions))

@@ -101,6 +101,7 @@ def test_aioimaplib(server: ServerProcess) -> None:
         await other.login("anna", "secret")
         await other.append(MESSAGE, "INBOX")
         await other.logout()
+        other.protocol.transport.close()
         pushed = await client.wait_server_push(20)
         assert b"2 EXISTS" in pushed
         client.idle_done()
@@ -109,5 +110,7 @@ def test_aioimaplib(server: ServerProcess) -> None:
         assert answer.result == "OK"
         assert sum(bytes(line) == MESSAGE for line in answer.lines) == 2
         await client.logout()
+        client.protocol.transport.close()
+        await asyncio.sleep(0)  # the library leaves its transports to whoever made them
 
     asyncio.run(talk())

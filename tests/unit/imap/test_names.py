@@ -173,9 +173,9 @@ def test_patterns(pattern: str, name: str, matches: bool) -> None:
 @pytest.mark.parametrize("pattern", ["*a" * 300 + "b", "%a" * 300 + "b", "%%%*%*%*" * 100 + "b", "*%a*" * 400])
 def test_hostile_patterns_do_not_hang(pattern: str) -> None:
     """Patterns that make backtracking explode cost no more than any other."""
-    began = time.perf_counter()
+    began = time.thread_time()
     Pattern(pattern).matches("a" * 1000)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_patterns_longer_than_any_name_match_nothing() -> None:

@@ -229,10 +229,10 @@ def test_hostile_lines_cost_linear_time(line: bytes) -> None:
     """Half a megabyte that just fails to be a token is given up in one pass."""
     cursor = scanner(b"-" + line)
     cursor.take(b"-")
-    began = time.perf_counter()
+    began = time.thread_time()
     for method in (cursor.astring, cursor.sequence_set, cursor.flag_list, cursor.number, cursor.at_end, cursor.at_list):
         try:
             method()
         except BadCommand:
             continue
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2

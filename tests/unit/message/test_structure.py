@@ -326,8 +326,8 @@ def test_time_grows_with_size(name: str) -> None:
         octets = _hostile(name, size)
         best = 1e9
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.thread_time()
             parse_structure(octets)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.thread_time() - start)
         seconds.append(best)
     assert seconds[1] < seconds[0] * 24 + 0.02

@@ -89,8 +89,8 @@ def test_stripping_takes_linear_time(piece: str) -> None:
         text = piece * (size // len(piece))
         best = 1e9
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.thread_time()
             strip_html(text)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.thread_time() - start)
         seconds.append(best)
     assert seconds[1] < seconds[0] * 24 + 0.02

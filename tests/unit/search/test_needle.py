@@ -47,6 +47,6 @@ def test_long_texts_are_folded_as_a_whole(filler: str) -> None:
 
 def test_heaps_of_accents_cost_no_square() -> None:
     """A megabyte of accents in the wrong order is folded in seconds, not hours."""
-    start = time.perf_counter()
+    start = time.thread_time()
     fold_linear("a" + "\u0301\u0316" * 500_000)
-    assert time.perf_counter() - start < 30
+    assert time.thread_time() - start < 30

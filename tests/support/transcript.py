@@ -30,6 +30,8 @@ from pathlib import Path
 
 from .inprocess import Client, end_of_response, split_responses
 
+_VARIABLE = re.compile(rb"\$[a-z]")
+"""A variable in what is sent; a lone ``$`` is the saved search result, and keywords begin with a capital."""
 _LINE = re.compile(r"^(\d+) (C:|C>|S:|S>|!) ?(.*)$")
 
 
@@ -149,7 +151,7 @@ class Player:
 
     @staticmethod
     def _simple(step: Step) -> bool:
-        return step.tagged and any(_is_tagged(text) for text in step.expected) and b"$" not in step.sends
+        return step.tagged and any(_is_tagged(text) for text in step.expected) and not _VARIABLE.search(step.sends)
 
     def _text(self, step: Step, client: Client) -> tuple[bytes, bytes]:
         if step.next_line is not None:

@@ -190,7 +190,8 @@ class Features:
         words = first.upper().split(b" ", 3) if isinstance(first, bytes) else []
         if len(words) > 2 and words[1] == b"UID":
             return words[2] in self._uid_numbers
-        return len(words) > 1 and words[1] in self._numbers
+        saved = len(words) > 2 and words[2] == b"$" and words[1] != b"SEARCH"  # ``$`` is no number
+        return len(words) > 1 and words[1] in self._numbers and not saved
 
     def capability_text(self, session: Session) -> bytes:
         """What CAPABILITY says to this session now."""

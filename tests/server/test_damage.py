@@ -217,3 +217,27 @@ def test_damaged_users_are_nobodys_fault(own: ServerProcess) -> None:
     with LmtpConnection(own.lmtp_port) as lmtp:
         (status,) = lmtp.deliver(SMALL, "bert")
         assert status[:3] in (b"250", b"451"), status
+
+
+def test_damage_can_be_repaired_by_sending_again(own: ServerProcess) -> None:
+    """A message whose file is gone is whole again once the same octets come in once more, as from a backup."""
+    _fill(own, "anna")
+    _blob(own, "anna").unlink()
+    _restart(own)
+    with Connection(own.imap_port).log_in() as session:
+        session.ok(b"SELECT INBOX")
+        session.append("INBOX", LARGE)
+        assert LARGE in session.ok(b"FETCH 4 BODY.PEEK[]")[0]
+
+
+def test_a_lost_database_does_not_become_an_empty_account(own: ServerProcess) -> None:
+    """Where messages' files are but no database, nothing is served as if there had never been mail."""
+    _fill(own, "anna")
+    blob = _blob(own, "anna")
+    own.stop()
+    for each in _folder(own, "anna").glob("mail.sqlite3*"):
+        each.unlink()
+    own.start()
+    with Connection(own.imap_port) as session:
+        assert b"NO [CONTACTADMIN]" in session.refused(b"LOGIN anna secret")
+    assert blob.exists()

@@ -93,7 +93,9 @@ def stage(octets: Octets, connection: apsw.Connection, blobs: BlobStore) -> Stag
         (_text(parsed.message_id), _text(parsed.subject), _text(parsed.preview), len(header), pack_header(header)),
         [thread_key(each) for each in keys],
     )
-    if not connection.execute("SELECT 1 FROM blob WHERE hash = ?", (blob,)).fetchall():
+    # A row alone is no promise: its file may have been lost, and then these octets bring it back.
+    known = connection.execute("SELECT place FROM blob WHERE hash = ?", (blob,)).fetchall()
+    if not known or (known[0][0] == PLACE_FILE and not blobs.exists(blob)):
         write_blob(staged, blobs)
     return staged
 

@@ -20,7 +20,7 @@ from mailwren.store.blobs.folder import FolderBlobs
 from mailwren.store.blobs.memory import MemoryBlobs
 from mailwren.store.bus import Bus, NoBus
 from mailwren.store.durable import make_folder, sync_folder
-from mailwren.store.errors import StoreUnavailable
+from mailwren.store.errors import AccountDamaged, StoreUnavailable
 from mailwren.store.sqlite.account import Shared, SqliteAccount
 from mailwren.store.sqlite.database import open_writer, prepare
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
@@ -187,8 +187,8 @@ class SqliteMailStore:
         self._closed = True
         entries = list(self._entries.values())
         self._entries.clear()
-        for entry in entries:
-            await _close(entry)
+        # Side by side: each waits for the disk, and a server has thousands.
+        await asyncio.gather(*map(_close, entries))
         if self._closings:
             await asyncio.wait(list(self._closings))
         self._executor.shutdown()
@@ -214,6 +214,7 @@ async def _close(entry: _Entry) -> None:
 def _open_prepared(path: Path | None, now: float) -> apsw.Connection:
     try:
         if path is not None:
+            _refuse_if_lost(path)
             make_folder(path.parent)
         connection = open_writer(path)
         try:
@@ -224,6 +225,16 @@ def _open_prepared(path: Path | None, now: float) -> apsw.Connection:
     except FAILURES as error:
         raise as_store_error(error) from error
     return connection
+
+
+def _refuse_if_lost(path: Path) -> None:
+    """Messages' files without their database are a loss to be mended, not a new account. Raises AccountDamaged."""
+    blobs = path.parent / BLOBS_NAME
+    if not path.exists() and blobs.is_dir() and any(blobs.iterdir()):
+        raise AccountDamaged(
+            "the mail of this account cannot be used: its database is lost; put it back from a backup, or take its "
+            "folder away to begin anew"
+        )
 
 
 def _remove(folder: Path) -> None:

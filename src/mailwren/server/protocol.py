@@ -5,8 +5,10 @@ read. So no client can grow the server's memory.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from mailwren.base import limits
@@ -206,6 +208,17 @@ class ImapProtocol(asyncio.Protocol):
             self.transport.close()
             if self.transport.get_write_buffer_size():
                 self._loop.call_later(limits.LAST_WORDS_SECONDS, self.abort)
+
+    def acknowledge_at_once(self) -> None:
+        """Have the next packets acknowledged without delay.
+
+        Client libraries send a literal and the end of its command in two writes, and hold the second back until the
+        first is acknowledged: with the usual delay every APPEND would take them 40 milliseconds.
+        """
+        sock = None if self.transport is None else self.transport.get_extra_info("socket")
+        if sock is not None and hasattr(socket, "TCP_QUICKACK"):
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def cancel(self) -> None:
         """End the session's task wherever it is."""

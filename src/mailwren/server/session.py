@@ -288,6 +288,7 @@ class Session:
             self._answer(*refusal)
             self._count_bad()
         await self.flush()
+        self.connection.acknowledge_at_once()
 
     async def _command(self, frame: CommandFrame) -> None:
         tag = b"*"

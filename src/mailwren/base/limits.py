@@ -15,8 +15,6 @@ LITERAL_BEFORE_LOGIN: Final = 4 * 1024
 """A literal of an unknown client: user names and passwords."""
 LITERAL_IN_MEMORY: Final = 64 * 1024
 """Literals above this stream to a spool file and are only accepted where a message is expected."""
-LITERAL_NON_SYNCHRONIZING_MINUS: Final = 4096
-"""What LITERAL- lets a client send without waiting (RFC 7888 §5)."""
 LITERALS_PER_COMMAND: Final = 1000
 """Literals in one command; MULTIAPPEND of a folder is the largest honest use."""
 COMMAND_IN_MEMORY: Final = 4 * 1024 * 1024

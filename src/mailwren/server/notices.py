@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mailwren.base.ids import FlagSetId
+from mailwren.imap.core.select import permanent_flags_code, write_flags
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.server.selected import Selected
 from mailwren.server.view import Update
@@ -91,14 +92,15 @@ def keywords_in_use(selected: Selected) -> frozenset[str]:
 
 def flags_line(keywords: Iterable[str]) -> bytes:
     """The FLAGS response (RFC 9051 §7.3.5)."""
-    return b"* FLAGS (" + _flag_names(keywords) + b")\r\n"
+    return write_flags([*SYSTEM_FLAGS, *sorted(keywords)])
 
 
 def permanent_flags_line(keywords: Iterable[str], *, read_only: bool) -> bytes:
     """The PERMANENTFLAGS code (RFC 9051 §7.1); any keyword may be made up."""
     if read_only:
-        return b"* OK [PERMANENTFLAGS ()] No flags can be changed\r\n"
-    return b"* OK [PERMANENTFLAGS (" + _flag_names(keywords) + b" \\*)] Flags permitted\r\n"
+        return b"* OK [" + permanent_flags_code(()) + b"] No flags can be changed\r\n"
+    flags = [*SYSTEM_FLAGS, *sorted(keywords), "\\*"]
+    return b"* OK [" + permanent_flags_code(flags) + b"] Flags permitted\r\n"
 
 
 def tell_new_keywords(session: "Session", selected: Selected) -> None:
@@ -108,7 +110,3 @@ def tell_new_keywords(session: "Session", selected: Selected) -> None:
         selected.keywords |= keywords
         session.send(flags_line(selected.keywords))
         session.send(permanent_flags_line(selected.keywords, read_only=selected.read_only))
-
-
-def _flag_names(keywords: Iterable[str]) -> bytes:
-    return " ".join([*SYSTEM_FLAGS, *sorted(keywords)]).encode("utf-8")

@@ -49,11 +49,17 @@ async def _enter(client: Client, script: Script, number: int) -> None:
     if state == "none":
         await client.line()
         return
-    await client.login()
+    await client.login(_user(script, number))
     if str(number) in script.header.get("rev2", "").replace(",", " ").split():
         await client.command(b"ENABLE IMAP4rev2")
     if state == "selected":
         assert b" OK " in await client.command(b"SELECT INBOX")
+
+
+def _user(script: Script, number: int) -> str:
+    """Who logs in on a connection: anna, unless the header ``users`` names somebody else."""
+    pairs = (each.partition("=") for each in script.header.get("users", "").replace(",", " ").split())
+    return {connection: name for connection, _, name in pairs}.get(str(number), "anna")
 
 
 async def _play(path: Path, mode: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mailwren.base.ids import MailboxId, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.errors import Refused
+from mailwren.server.places import ALL_RIGHTS
 from mailwren.server.view import Span, View
 from mailwren.store.api import Account
 from mailwren.store.errors import NoSuchMailbox, StoreUnavailable
@@ -20,9 +21,13 @@ class Selected:
     id: MailboxId
     state: MailboxState
     view: View
+    name: str
+    """As the client knows it, with its namespace."""
     read_only: bool
     keywords: frozenset[str]
     """The keywords that the client was told of with FLAGS."""
+    rights: frozenset[str] = ALL_RIGHTS
+    """What the user may do here, when it was selected (RFC 4314 §2.1)."""
 
     async def refresh(self) -> None:
         """Take in every committed change; a deleted mailbox is marked as such."""

@@ -23,6 +23,7 @@ from mailwren.imap.errors import BadCommand, Bye, ImapError, Refused
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, notices
+from mailwren.server.places import Places
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
 from mailwren.server.selected import Selected
 from mailwren.server.table import AnyCommand, Completion, Effect, Request, State
@@ -47,6 +48,7 @@ class Session:
         connection: the octets' way in and out.
         state: which commands are legal now (RFC 9051 §3).
         user: who logged in, if anybody.
+        places: what mailbox names lead to.
         selected: the selected mailbox, if any.
         enabled: upper-case names turned on by ENABLE.
         client_id: what the client said of itself with ID.
@@ -61,6 +63,7 @@ class Session:
         self.connection = connection
         self.state = State.NOT_AUTHENTICATED
         self.user: User | None = None
+        self.places = Places(self)
         self.enabled: set[str] = set()
         self.client_id: dict[str, str | None] = {}
         self.selected: Selected | None = None

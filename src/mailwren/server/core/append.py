@@ -14,21 +14,22 @@ from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.operations import Append, Appended
 
 if TYPE_CHECKING:
+    from mailwren.server.places import Place
     from mailwren.server.session import Session
-    from mailwren.store.api import Account
     from mailwren.store.octets import MessageSource
-    from mailwren.store.values import Mailbox
 
 
 async def run_append(session: "Session", arguments: imap.Append, request: Request) -> Completion | None:
     """Add messages, all or none, and answer once they are on disk."""
-    account = session.account
     if any(message.literal == b"" for message in arguments.messages):
         # "A zero-length message literal argument is an error … used to cancel the append" (RFC 3502 §6.3.11)
         raise Refused("A message without a single octet cancels the APPEND")
-    mailbox = await _target(account, arguments.mailbox)
-    outcomes = await account.apply(
-        [Append(mailbox.id, _source(message), message.flags, message.internal_date) for message in arguments.messages]
+    place = await _target(session, arguments.mailbox)
+    outcomes = await place.account.apply(
+        [
+            Append(place.mailbox.id, _source(message), message.flags, message.internal_date)
+            for message in arguments.messages
+        ]
     )
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
     uids = RangeSet.of(outcome.uid for outcome in appended)
@@ -47,14 +48,16 @@ async def check_before_message(session: "Session", scanner: Scanner) -> None:
         return  # what waits is the mailbox's name
     mailbox = scanner.mailbox()
     check_message_to_come(scanner)
-    await _target(session.account, mailbox)
+    await _target(session, mailbox)
 
 
-async def _target(account: "Account", name: str) -> "Mailbox":
+async def _target(session: "Session", name: str) -> "Place":
     try:
-        return await account.mailbox(name)
+        place = await session.places.find(name)
     except NoSuchMailbox as error:
         raise Refused(str(error), b"TRYCREATE") from error
+    place.require("i")
+    return place
 
 
 def _source(message: imap.AppendMessage) -> "MessageSource":

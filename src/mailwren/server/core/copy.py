@@ -35,14 +35,15 @@ async def _transfer(
     await session.refresh()
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
     try:
-        target = await session.account.mailbox(arguments.mailbox)
+        target = await session.places.find(arguments.mailbox)
+        target.require("i")
         if not request.by_uid and selected.lacks(spans):
             # RFC 2180 §4.4.1; which ones went is told with this answer
             raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
         uids = selected.view.uids_of(spans)
         if not uids:
             return None
-        (outcome,) = await session.account.apply([kind(selected.id, uids, target.id)])
+        (outcome,) = await selected.account.apply([kind(selected.id, uids, target.mailbox.id)])
     except NoSuchMailbox as error:
         # "the server MUST send the response code [TRYCREATE]" (RFC 9051 §6.4.7)
         raise Refused(str(error), b"TRYCREATE") from error

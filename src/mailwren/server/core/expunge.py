@@ -20,7 +20,7 @@ async def run_expunge(session: "Session", arguments: UidExpunge, request: Reques
         uids = selected.view.uids_of(selected.view.resolve(arguments.uids, session.saved, by_uid=request.by_uid))
         if not uids:
             return None
-    await session.account.apply([Expunge(selected.id, uids)])
+    await selected.account.apply([Expunge(selected.id, uids)])
     return None
 
 
@@ -29,7 +29,7 @@ async def run_close(session: "Session", _arguments: NoArguments, _request: Reque
     selected = session.mailbox
     await session.refresh()
     if not selected.read_only and not selected.state.deleted and selected.state.mailbox.deleted:
-        await session.account.apply([Expunge(selected.id)])
+        await selected.account.apply([Expunge(selected.id)])
     session.select(None)
     return None
 

@@ -67,7 +67,7 @@ async def _mark_seen(
     if selected.read_only or not any(_sets_seen(item) for item in items) or not _any_unseen(selected, spans):
         return RangeSet()
     operation = SetFlags(selected.id, selected.view.uids_of(spans), FlagMode.ADD, ("\\Seen",))
-    (outcome,) = await session.account.apply([operation])
+    (outcome,) = await selected.account.apply([operation])
     assert isinstance(outcome, FlagsSet)
     await session.refresh()
     return outcome.changed
@@ -156,7 +156,7 @@ class _Sender:
                 if cell is not None:
                     pieces.append(cell)
                     continue
-                piece = await self._columns[place].single(session.account, batch.contents[index], room)
+                piece = await self._columns[place].single(batch.account, batch.contents[index], room)
                 room = max(0, room - len(piece)) if isinstance(piece, bytes) else room
                 pieces.append(piece)
         except MessageDamaged:

@@ -65,7 +65,7 @@ class Batch:
         if view.recent and not session.rev2:
             recent = frozenset(uid for uid in uids if uid in view.recent)
         ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
-        return cls(session.account, numbers, uids, ids, flags, state.modseq, recent)
+        return cls(selected.account, numbers, uids, ids, flags, state.modseq, recent)
 
     def __len__(self) -> int:
         return len(self.uids)

@@ -8,8 +8,9 @@ from mailwren.imap import names
 from mailwren.imap.core import arguments as imap
 from mailwren.imap.core.list import write_list_row, write_namespace
 from mailwren.server.core.status import send_status
+from mailwren.server.places import Place
 from mailwren.server.table import Completion, Request
-from mailwren.store.values import SEPARATOR, Mailbox
+from mailwren.store.values import SEPARATOR
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -31,7 +32,7 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
         session.send(write_list_row(("\\Noselect",), "", session.utf8, command=request.name))
         return None
     listing = Listing(
-        await session.account.mailboxes(), await session.account.subscriptions(), arguments.selection, arguments.returns
+        await session.places.all(), await session.account.subscriptions(), arguments.selection, arguments.returns
     )
     matching = await _matching(session, listing.candidates(), arguments)
     if "RECURSIVEMATCH" in arguments.selection:
@@ -71,7 +72,7 @@ async def _look_below(session: "Session", listing: "Listing", listed: frozenset[
 async def run_lsub(session: "Session", arguments: imap.List, _request: Request) -> Completion | None:
     """List subscribed names; ``%`` also shows what stands above them (RFC 3501 §6.3.9)."""
     subscribed = await session.account.subscriptions()
-    listing = Listing(await session.account.mailboxes(), subscribed, frozenset(), frozenset())
+    listing = Listing(await session.places.all(), subscribed, frozenset(), frozenset())
     shown = set(subscribed)
     for name in subscribed:
         shown.update(names.parents(name))
@@ -87,19 +88,19 @@ async def run_lsub(session: "Session", arguments: imap.List, _request: Request) 
     return None
 
 
-def attributes_of(name: str, mailboxes: Mapping[str, Mailbox]) -> tuple[str, ...]:
+def attributes_of(name: str, mailboxes: Mapping[str, Place]) -> tuple[str, ...]:
     """Attributes of one name: children and special uses (several clients want them always), or that it is gone."""
     prefix = name + SEPARATOR
     children = any(other.startswith(prefix) for other in mailboxes)
     if name in mailboxes:
-        return ("\\HasChildren" if children else "\\HasNoChildren", *mailboxes[name].special_use)
+        return ("\\HasChildren" if children else "\\HasNoChildren", *mailboxes[name].mailbox.special_use)
     return (*_NOT_THERE, "\\HasChildren") if children else _NOT_THERE
 
 
 async def tell_old_name(session: "Session", name: str, old_name: str | None) -> None:
     """Tell that a name was written in another normalization form, if it was (RFC 9051 §6.3.9.7)."""
     if old_name is not None and session.rev2:
-        attributes = attributes_of(name, await session.account.mailboxes())
+        attributes = attributes_of(name, await session.places.all())
         session.send(write_list_row(attributes, name, session.utf8, old_name=old_name))
 
 
@@ -107,7 +108,7 @@ async def tell_old_name(session: "Session", name: str, old_name: str | None) -> 
 class Listing:
     """One LIST command's picture of the names."""
 
-    mailboxes: Mapping[str, Mailbox]
+    mailboxes: Mapping[str, Place]
     subscribed: Collection[str]
     selection: frozenset[str]
     returns: frozenset[str]
@@ -136,7 +137,7 @@ class Listing:
         if "SUBSCRIBED" in self.selection and name not in self.subscribed:
             return False
         if "SPECIAL-USE" in self.selection:
-            return name in self.mailboxes and bool(self.mailboxes[name].special_use)
+            return name in self.mailboxes and bool(self.mailboxes[name].mailbox.special_use)
         if "SUBSCRIBED" in self.selection:
             return True
         return name in self.mailboxes or name in self.parents
@@ -152,7 +153,7 @@ class Listing:
         if ({"SUBSCRIBED"} & (self.selection | self.returns)) and name in self.subscribed:
             result.append("\\Subscribed")
         if exists:
-            result += self.mailboxes[name].special_use
+            result += self.mailboxes[name].mailbox.special_use
         return tuple(result)
 
     def note_selected(self, name: str, *, listed: bool) -> None:

@@ -25,7 +25,8 @@ async def run_create(session: "Session", arguments: Create, request: Request) ->
         if use in _VIRTUAL:
             raise Refused(f"{use} would be a view of other mailboxes, which there is not", b"USEATTR")
     try:
-        await session.account.apply([CreateMailbox(name, arguments.special_use)])
+        home = await session.places.home(name)
+        await home.account.apply([CreateMailbox(home.name, arguments.special_use)])
     except CannotChange as error:
         # All that cannot be changed while creating is the use (RFC 6154 §3).
         raise Refused(str(error), b"USEATTR") from error
@@ -36,9 +37,11 @@ async def run_create(session: "Session", arguments: Create, request: Request) ->
 async def run_delete(session: "Session", arguments: MailboxName, request: Request) -> Completion | None:
     """Delete a mailbox; its children stay. A client that deletes what it has selected is left with nothing selected."""
     name = arguments.mailbox
-    (outcome,) = await session.account.apply([DeleteMailbox(name)])
+    home = await session.places.home(name)
+    (outcome,) = await home.account.apply([DeleteMailbox(home.name)])
     assert isinstance(outcome, MailboxChanged)
-    if session.selected is not None and session.selected.id == outcome.mailbox.id:
+    selected = session.selected
+    if selected is not None and (selected.account, selected.id) == (home.account, outcome.mailbox.id):
         session.select(None)
         if session.rev2:
             session.send(b"* OK [CLOSED] The selected mailbox was deleted\r\n")
@@ -50,7 +53,10 @@ async def run_rename(session: "Session", arguments: Rename, request: Request) ->
     """Rename a mailbox with its children; INBOX gives its messages away and stays."""
     old, new = arguments.old, arguments.new
     names.check(new)
-    await session.account.apply([RenameMailbox(old, new)])
+    source, target = await session.places.home(old), await session.places.home(new)
+    if source.account is not target.account:
+        raise Refused("A mailbox cannot move to another account; copy its messages", b"CANNOT")
+    await source.account.apply([RenameMailbox(source.name, target.name)])
     if request.denormalized:
         # "the OLDNAME value being the supplied existing mailbox name" (RFC 9051 §6.3.6), whichever was not normal
         await tell_old_name(session, new, request.denormalized.get(old, old))

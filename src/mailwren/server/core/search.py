@@ -56,7 +56,7 @@ async def _find(session: "Session", arguments: Search) -> list[int]:
     query = to_query(arguments.key, selected.view, session.saved)
     try:
         return await session.context.search.search(
-            session.account, selected.state, query, selected.view.uids, selected.view.count
+            selected.account, selected.state, query, selected.view.uids, selected.view.count
         )
     except QueryTooDeep as error:
         raise Refused(str(error), b"LIMIT") from error

@@ -21,11 +21,13 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
         session.select(None)
         if session.rev2:
             session.send(b"* OK [CLOSED] Previous mailbox closed\r\n")
-    account = session.account
-    mailbox = await account.mailbox(arguments.mailbox)
-    state = await account.open_mailbox(mailbox.id)
+    place = await session.places.find(arguments.mailbox)
+    place.require("r")
+    state = await place.account.open_mailbox(place.mailbox.id)
     read_only = request.name == b"EXAMINE"
-    selected = Selected(account, mailbox.id, state, View(state), read_only, frozenset())
+    selected = Selected(
+        place.account, place.mailbox.id, state, View(state), place.name, read_only, frozenset(), place.rights
+    )
     if not session.rev2:
         await selected.claim_recent()
     session.select(selected)
@@ -41,8 +43,8 @@ async def _introduce(session: "Session", selected: Selected, old_name: str | Non
     send(notices.permanent_flags_line(selected.keywords, read_only=selected.read_only))
     send(b"* %d EXISTS\r\n" % view.count)
     if session.rev2:
-        mailboxes = await session.account.mailboxes()
-        send(write_list_row(attributes_of(mailbox.name, mailboxes), mailbox.name, session.utf8, old_name=old_name))
+        attributes = attributes_of(selected.name, await session.places.all())
+        send(write_list_row(attributes, selected.name, session.utf8, old_name=old_name))
     else:
         send(b"* %d RECENT\r\n" % selected.recent_count())
         first = _first_unseen(selected)

@@ -11,6 +11,7 @@ from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.values import Mailbox
 
 if TYPE_CHECKING:
+    from mailwren.server.places import Place
     from mailwren.server.session import Session
     from mailwren.store.api import Account
 
@@ -27,16 +28,19 @@ ITEMS: dict[str, Callable[[Mailbox], int]] = {
 
 async def run_status(session: "Session", arguments: Status, _request: Request) -> Completion | None:
     """Tell a mailbox's counters without selecting it."""
-    await send_status(session, await session.account.mailbox(arguments.mailbox), arguments.items)
+    place = await session.places.find(arguments.mailbox)
+    place.require("r")
+    await send_status(session, place, arguments.items)
     return None
 
 
-async def send_status(session: "Session", mailbox: Mailbox, items: Sequence[str]) -> None:
+async def send_status(session: "Session", place: "Place", items: Sequence[str]) -> None:
     """Send the STATUS response of one mailbox, items in the order asked."""
     values = [
-        (item, await _recent(session.account, mailbox) if item == "RECENT" else ITEMS[item](mailbox)) for item in items
+        (item, await _recent(place.account, place.mailbox) if item == "RECENT" else ITEMS[item](place.mailbox))
+        for item in items
     ]
-    session.send(write_status_row(mailbox.name, values, session.utf8))
+    session.send(write_status_row(place.name, values, session.utf8))
 
 
 async def _recent(account: "Account", mailbox: Mailbox) -> int:

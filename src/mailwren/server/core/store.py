@@ -35,7 +35,7 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     if not uids:
         return None
     guess = _Guess(selected, spans, arguments) if arguments.silent else None
-    await session.account.apply([SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags)])
+    await selected.account.apply([SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags)])
     await session.refresh()
     tell_new_keywords(session, selected)
     for number, positions in enumerate(batches(spans, _AT_ONCE)):

@@ -7,10 +7,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from mailwren import __version__
 from mailwren.base import limits
+from mailwren.config.clients import ClientPatterns, client_matches
 from mailwren.config.kinds import Choice, FilePath, Flag, Kind, OrNone, Text, WholeNumber
 from mailwren.config.listeners import Listeners
 from mailwren.config.lists import DefaultMailboxes, IdFields, Words, WordsForNames
@@ -279,6 +281,14 @@ class Config:
             "Capabilities that are not advertised to single users once they are logged in.",
         ),
     )
+    hidden_capabilities_for_clients: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata=_row(
+            "capabilities.hidden_for_clients",
+            ClientPatterns('a table such as { "*Outlook*, os:iOS" = ["UIDONLY"] }', _CAPABILITIES),
+            "Capabilities that are not advertised to mail programs that say with ID that they are of this kind.",
+        ),
+    )
     id_fields: Mapping[str, str] = field(
         default_factory=lambda: {"name": "Mailwren", "version": __version__},
         metadata=_row("id", IdFields(), "What the server answers to ID (RFC 2971 §3.3)."),
@@ -325,9 +335,14 @@ class Config:
             self.quota_messages if messages is None else messages,
         )
 
-    def hidden_for(self, user: str) -> frozenset[str]:
-        """All capabilities that are hidden from a user."""
-        return frozenset(self.hidden_capabilities) | frozenset(self.hidden_capabilities_for_user.get(user, ()))
+    def hidden_for(self, user: str, client: Mapping[str, str | None] = MappingProxyType({})) -> frozenset[str]:
+        """All capabilities that are hidden from a user with a mail program that said ``client`` with ID."""
+        hidden = {*self.hidden_capabilities, *self.hidden_capabilities_for_user.get(user, ())}
+        if client:
+            for patterns, names in self.hidden_capabilities_for_clients.items():
+                if client_matches(patterns, client):
+                    hidden.update(names)
+        return frozenset(hidden)
 
 
 def _settings() -> tuple[Setting, ...]:

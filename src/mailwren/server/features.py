@@ -195,13 +195,19 @@ class Features:
 
     def capability_text(self, session: Session) -> bytes:
         """What CAPABILITY says to this session now."""
-        hidden = session.context.config.hidden_for(session.user.name if session.user is not None else "")
+        hidden = self.hidden(session)
         names = (
             row.name
             for row in self._capabilities
             if row.states & session.state and (row.when is None or row.when(session)) and row.name.upper() not in hidden
         )
         return " ".join(names).encode("ascii")
+
+    @staticmethod
+    def hidden(session: Session) -> frozenset[str]:
+        """Capabilities, in upper case, that the configuration keeps from this user and this mail program."""
+        user = session.user.name if session.user is not None else ""
+        return session.context.config.hidden_for(user, session.client_id)
 
     def greeting(self, session: Session) -> bytes:
         """The first line (RFC 9051 §7.1)."""

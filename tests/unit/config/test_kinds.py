@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailwren.config.clients import ClientPatterns
 from mailwren.config.errors import WrongValue
 from mailwren.config.kinds import Choice, FilePath, Flag, Kind, OrNone, Text, WholeNumber, quote
 from mailwren.config.listeners import Listeners, read_address
@@ -51,6 +52,7 @@ def _advice(kind: Kind[Any], value: object) -> str:
         (WORDS, ["x", "1"], "1 "),
         (WordsForNames("table", WORDS), {"al": ["1"]}, "al.0 "),
         (WordsForNames("table", WORDS), [], "table"),
+        (ClientPatterns("table", WORDS), {"a,,b": ["X"]}, '"a,,b" is not taken'),
         (IdFields(), {"name": 1}, "name 1 is not taken"),
         (IdFields(), {"n" * 31: "x"}, "30 characters"),
         (IdFields(), {str(n): "x" for n in range(31)}, "at most 30"),

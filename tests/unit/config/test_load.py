@@ -83,7 +83,8 @@ def test_a_file_with_everything(folder: Path) -> None:
         "[[listen]]\nprotocol = 'imaps'\nhost = '*'\nport = 993\n"
         "[store]\ndurability = 'strict'\nmessage_size_limit = '10 MB'\n[quota]\nstorage = '1 GiB'\n"
         "[delivery]\ndomains = ['Example.org']\nover_quota = 'permanent'\n"
-        "[capabilities]\nhidden = ['notify']\nhidden_for = { alice = ['ESORT'] }\n[id]\nname = 'Wren'\n"
+        "[capabilities]\nhidden = ['notify']\nhidden_for = { alice = ['ESORT'] }\n"
+        "hidden_for_clients = { 'Outlook*, os:iOS' = ['UIDONLY'], 'vendor:Micro*' = ['sort'] }\n[id]\nname = 'Wren'\n"
         "[[mailbox]]\nname = 'Sent'\nspecial_use = 'Sent'\n",
         encoding="utf-8",
         newline="",
@@ -102,6 +103,8 @@ def test_a_file_with_everything(folder: Path) -> None:
     assert config.delivery_over_quota is OverQuota.PERMANENT
     assert config.hidden_for("alice") == {"NOTIFY", "ESORT"}
     assert config.hidden_for("bob") == {"NOTIFY"}
+    assert config.hidden_for("bob", {"name": "OUTLOOK 16", "os": "ios", "vendor": None}) == {"NOTIFY", "UIDONLY"}
+    assert config.hidden_for("bob", {"name": "outlook", "vendor": "Microsoft"}) == {"NOTIFY", "SORT"}
     assert config.id_fields == {"name": "Wren"}
     assert [mailbox.special_use for mailbox in config.default_mailboxes] == ["\\Sent"]
 

@@ -44,11 +44,12 @@ async def run_id(session: "Session", arguments: Identify, _request: Request) -> 
 
 
 async def run_enable(session: "Session", arguments: Enable, _request: Request) -> Completion | None:
-    """Turn extensions on; unknown ones are passed over (RFC 9051 §6.3.1)."""
+    """Turn extensions on; those not known or hidden from this client are passed over (RFC 9051 §6.3.1)."""
     enabled: list[str] = []
+    hidden = session.features.hidden(session)
     for name in arguments.capabilities:
         known = session.features.enablable.get(name)
-        if known is not None and name not in session.enabled:
+        if known is not None and name not in hidden and name not in session.enabled:
             session.enabled.add(name)
             enabled.append(known)
     session.send(write_enabled(enabled))

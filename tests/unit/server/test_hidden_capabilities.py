@@ -1,6 +1,7 @@
 """Capabilities that the configuration keeps from a user or from a mail program."""
 
 import asyncio
+from typing import Any
 
 from tests.support.inprocess import Client, server_context
 
@@ -10,7 +11,10 @@ from mailwren.server.features import Features
 async def _talk(*commands: bytes) -> list[bytes]:
     """What a client is answered to commands behind its login."""
     hidden = {"*Outlook*, vendor:Microsoft": ("IMAP4REV2", "MOVE")}
-    settings = {"hidden_capabilities_for_user": {"anna": ("IDLE",)}, "hidden_capabilities_for_clients": hidden}
+    settings: dict[str, Any] = {
+        "hidden_capabilities_for_user": {"anna": ("IDLE",)},
+        "hidden_capabilities_for_clients": hidden,
+    }
     async with server_context(**settings) as context:
         client = Client(context, Features())
         await client.login()

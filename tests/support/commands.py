@@ -10,6 +10,7 @@ from mailwren.imap.core import arguments as a
 from mailwren.imap.core.arguments import FetchItem, SearchKey, Section, SectionText
 from mailwren.imap.core.mailboxes import SPECIAL_USES
 from mailwren.imap.core.search import all_of, any_of
+from mailwren.imap.ext.context import CancelUpdate
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
 from mailwren.imap.scanner import NUMBER64_MAX, NUMBER_MAX
@@ -178,6 +179,7 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"STORE": st.builds(a.Store, SETS, st.sampled_from(a.StoreMode), st.booleans(), FLAGS),
     b"COPY": COPIES,
     b"MOVE": COPIES,
+    b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
 }
 """What each command can say; those that are missing say nothing."""
 

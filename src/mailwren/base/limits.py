@@ -165,6 +165,10 @@ FIELDS_CACHED: Final = 64 * 1024 * 1024
 """Octets of header fields kept in memory for the next search of them: some 250,000 messages' subjects."""
 FIELD_KEPT: Final = 1000
 """Characters of one message's values of a field that are kept; longer ones are few, and are read again."""
+SEARCH_CONTEXTS: Final = 20
+"""Searches of one session whose results are kept up to date (RFC 5267 §4.3.1): each is asked after every change."""
+SEARCH_CONTEXT_MESSAGES: Final = 2_000_000
+"""Messages in all such results of a session, 4 octets each; the first search is kept whatever its size."""
 SEARCH_KEPT: Final = 16 * 1024 * 1024
 """Octets of headers and texts that one search keeps for its next key."""
 

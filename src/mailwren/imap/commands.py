@@ -9,6 +9,7 @@ from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailbo
 from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
+from mailwren.imap.ext import context
 from mailwren.imap.syntax import Row, Syntax
 
 # --- what stands inside commands ----------------------------------------------------------------------------
@@ -18,7 +19,7 @@ LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPT
 STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS,)
 LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.RETURN_OPTIONS, status.status_option(STATUS_ITEMS))
 SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (*search.KEYS,)
-SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*search.RETURN_OPTIONS,)
+SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*search.RETURN_OPTIONS, *context.RETURN_OPTIONS)
 FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (*fetch.ITEMS,)
 FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = ()
 STORE_MODIFIERS: Final[tuple[Row[object], ...]] = ()
@@ -54,6 +55,7 @@ UID_EXPUNGE: Final = expunge.UID_EXPUNGE
 SEARCH: Final = search.search_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
 FETCH: Final = fetch.fetch_syntax(FETCH_ITEMS, FETCH_MODIFIERS)
 STORE: Final = storing.store_syntax(STORE_MODIFIERS)
+CANCELUPDATE: Final = context.CANCELUPDATE
 COPY: Final = copy.COPY
 MOVE: Final = copy.MOVE
 
@@ -61,5 +63,6 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
     *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
     *(UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
+    *(CANCELUPDATE,),
 )
 """All of them."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId
+from mailwren.base.ranges import RangeSet
 from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts
 from mailwren.search.fields import FieldCache
 from mailwren.search.pace import Others, Pace, next_round
@@ -85,7 +86,14 @@ class SearchEngine:
         self._fields = FieldCache()
 
     async def search(
-        self, account: Account, state: MailboxState, query: Query, view_uids: "array[int]", length: int
+        self,
+        account: Account,
+        state: MailboxState,
+        query: Query,
+        view_uids: "array[int]",
+        length: int,
+        *,
+        among: RangeSet | None = None,
     ) -> list[int]:
         """The positions in the view of the messages that match, ascending.
 
@@ -96,6 +104,7 @@ class SearchEngine:
             view_uids: the UIDs that the session knows, possibly older than the state's: messages that have gone
                 meanwhile match nothing, ones that came in since are not looked at.
             length: the first so many of ``view_uids`` are searched.
+            among: only these UIDs are looked at; ``None`` is all of them.
 
         Raises:
             QueryTooDeep: the query's tree is too deep.
@@ -111,9 +120,8 @@ class SearchEngine:
         reader = Reader(account, snapshot.contents, fields, pace, keep=keep)
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
-        size = _BLOCK[step.cost]
-        for start in range(0, snapshot.count, size):
-            rows = await evaluation.block(step, range(start, min(start + size, snapshot.count)))
+        for block in snapshot.blocks(_BLOCK[step.cost], among):
+            rows = await evaluation.block(step, block)
             result.extend(snapshot.positions(rows))
             await pace.rest()
         return result

@@ -151,6 +151,21 @@ def leaves(step: Step) -> Iterator[LeafStep]:
             pass
 
 
+def may_change(step: Step) -> bool:
+    """Whether a message that did not match can match later, or the other way round: only flags and such change."""
+    match step:
+        case AndStep(steps) | OrStep(steps):
+            return any(map(may_change, steps))
+        case NotStep(inner):
+            return may_change(inner)
+        case LeafStep(test):
+            return isinstance(test, ChangedSince)
+        case FlagStep():
+            return True
+        case ConstantStep():
+            return False
+
+
 def _plan(query: Query, depth: int) -> Step:
     if depth > limits.QUERY_DEPTH:
         raise QueryTooDeep(f"A query may be {limits.QUERY_DEPTH} levels deep")

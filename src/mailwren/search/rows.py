@@ -70,6 +70,22 @@ class Snapshot:
             if start < min(stop, length)
         ]
 
+    def blocks(self, size: int, among: RangeSet | None = None) -> Iterator[Rows]:
+        """All rows, or those of some UIDs, ascending, in blocks of about ``size``."""
+        if among is None:
+            for start in range(0, self.count, size):
+                yield range(start, min(start + size, self.count))
+            return
+        waiting: list[int] = []
+        for start, stop in self.spans_of_uids(among):
+            for first in range(start, stop, size):
+                waiting.extend(range(first, min(first + size, stop)))
+                if len(waiting) >= size:
+                    yield waiting
+                    waiting = []
+        if waiting:
+            yield waiting
+
     def spans_of_uids(self, uids: RangeSet) -> list[Span]:
         """The rows of UIDs; those that are not here fall out."""
         return list(uid_spans(self.uids, uids, self.count))

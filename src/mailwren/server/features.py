@@ -30,6 +30,7 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
+from mailwren.server.ext import context
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -78,6 +79,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
         Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS | Effect.UID_MAY_USE_NUMBERS,
         uid_form=True,
     ),
+    Command(syntax.CANCELUPDATE, State.SELECTED, context.run_cancel_update),
     Command(
         syntax.FETCH,
         State.SELECTED,
@@ -126,6 +128,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("MOVE", "RFC 6851 §3", State.LOGGED_IN),
     Capability("ESEARCH", "RFC 4731 §3", State.LOGGED_IN),
     Capability("SEARCHRES", "RFC 5182 §2", State.LOGGED_IN),
+    Capability("CONTEXT=SEARCH", "RFC 5267 §4.1", State.LOGGED_IN),
     Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
 )

@@ -28,7 +28,11 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
         with_uid: the notices follow a UID command: FETCH responses name the UID (RFC 9051 §6.4.9). After ENABLE
             IMAP4rev2 they always do (RFC 9051 §7.5.2, "they MUST include UID FETCH item").
     """
+    contexts = selected.contexts
+    if contexts:
+        contexts.tell_gone(session, selected)
     update = selected.view.advance(may_expunge=may_expunge)
+    pending = contexts.pending(selected) if contexts else []
     for start in range(0, len(update.expunged), _AT_ONCE):
         numbers = update.expunged[start : start + _AT_ONCE]
         session.send(b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers]))
@@ -39,6 +43,8 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
     for start in range(0, len(update.flags), _AT_ONCE):
         send_flags(session, selected, update.flags[start : start + _AT_ONCE], with_uid=with_uid or session.rev2)
         await session.breathe()
+    if contexts and pending:
+        await contexts.tell(session, selected, pending)
 
 
 async def announce(session: "Session", selected: Selected) -> None:

@@ -1,6 +1,7 @@
 """The selected mailbox of one session: the shared state, the session's view of it, and how it was selected."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mailwren.base.ids import MailboxId, Uid
 from mailwren.base.ranges import RangeSet
@@ -11,6 +12,9 @@ from mailwren.store.api import Account
 from mailwren.store.errors import NoSuchMailbox, StoreUnavailable
 from mailwren.store.mailbox_state import MailboxState, uid_spans
 from mailwren.store.operations import ClaimRecent, RecentClaimed
+
+if TYPE_CHECKING:
+    from mailwren.server.ext.context import Contexts
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +32,8 @@ class Selected:
     """The keywords that the client was told of with FLAGS."""
     rights: frozenset[str] = ALL_RIGHTS
     """What the user may do here, when it was selected (RFC 4314 §2.1)."""
+    contexts: "Contexts | None" = None
+    """Searches whose results the client is kept told of (RFC 5267 §4.3)."""
 
     async def refresh(self) -> None:
         """Take in every committed change; a deleted mailbox is marked as such."""

@@ -126,7 +126,7 @@ class View:
         """Positions that the client counts and the state no longer has: one binary search for each run of them."""
         if self.uids is self.state.uids:
             return []
-        return list(_missing_spans(self.uids, self.count, self.state.uids))
+        return list(missing_spans(self.uids, self.count, self.state.uids))
 
     def note_sent(self, positions: Sequence[int], modseq: ModSeq) -> None:
         """The client has been sent, or knows by itself, the flags of these positions as they were at ``modseq``.
@@ -234,7 +234,7 @@ class View:
                 yield position
 
 
-def _missing_spans(known: "array[int]", count: int, current: "array[int]") -> Iterator[Span]:
+def missing_spans(known: "array[int]", count: int, current: "array[int]") -> Iterator[Span]:
     """Spans of the first ``count`` of ``known`` that ``current`` lacks; both ascend.
 
     Up to the first missing message both arrays agree, from there on they never do: a binary search finds it.

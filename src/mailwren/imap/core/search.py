@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias, cast
 
 from mailwren.base import limits
 from mailwren.base.ranges import RangeSet
@@ -304,6 +304,10 @@ def parse_search_numbers(scanner: Scanner) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+ReturnData: TypeAlias = int | str | RangeSet | Sequence[int | str | RangeSet]
+"""What an ESEARCH response says under one name: a number, a set, or a list of them in parentheses."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundMessages:
     """An ESEARCH response (RFC 9051 §7.3.4)."""
@@ -311,32 +315,54 @@ class FoundMessages:
     tag: bytes
     """Of the SEARCH that it answers; empty when there is none."""
     uid: bool
-    values: tuple[tuple[str, int | RangeSet], ...]
-    """MIN, MAX and COUNT with a number, ALL with a set."""
+    values: tuple[tuple[str, ReturnData], ...]
+    """MIN, MAX and COUNT with a number, ALL with a set, what comes in parentheses with its words."""
+    mailbox: str | None = None
+    """The mailbox, in answers of the command ESEARCH (RFC 7377 §2.1)."""
+    uid_validity: int = 0
+    """Its UIDVALIDITY, 0 when it is not told."""
 
 
-def write_esearch(tag: bytes, uid: bool, values: Iterable[tuple[str, int | RangeSet]]) -> bytes:
+def write_esearch(
+    tag: bytes,
+    uid: bool,
+    values: Iterable[tuple[str, ReturnData]],
+    *,
+    mailbox: str | None = None,
+    uid_validity: int = 0,
+    utf8: bool = False,
+) -> bytes:
     """``* ESEARCH (TAG "tag") [UID] MIN 1 …``; what the parts mean says :class:`FoundMessages`."""
-    parts = [b"* ESEARCH"]
+    correlators: list[bytes] = []
     if tag:
-        parts.append(b"(TAG " + wire.quoted(tag) + b")")
+        correlators.append(b"TAG " + wire.quoted(tag))
+    if mailbox is not None:
+        correlators.append(b"MAILBOX " + wire.mailbox(mailbox, utf8))
+    if uid_validity:
+        correlators.append(b"UIDVALIDITY %d" % uid_validity)
+    parts = [b"* ESEARCH"]
+    if correlators:
+        parts.append(b"(" + b" ".join(correlators) + b")")
     if uid:
         parts.append(b"UID")
-    parts += (f"{name} {value}".encode("ascii") for name, value in values)
+    parts += (f"{name} {_data(value)}".encode("ascii") for name, value in values)
     return b" ".join(parts) + b"\r\n"
+
+
+def _data(value: ReturnData) -> str:
+    if isinstance(value, int | str | RangeSet):
+        return str(value)
+    return "(" + " ".join(map(str, value)) + ")"
 
 
 def parse_esearch(scanner: Scanner) -> FoundMessages:
     """What follows ``* ESEARCH``: ``[search-correlator] [SP "UID"] *(SP search-return-data)`` (RFC 9051 §9)."""
-    tag, uid = b"", False
+    correlators: dict[str, object] = {}
     if scanner.at_list():
         scanner.space()
-        scanner.open()
-        if not scanner.take_word(b"TAG"):
-            raise scanner.failure("TAG")
-        tag = scanner.astring()
-        scanner.close()
-    values: list[tuple[str, int | RangeSet]] = []
+        correlators = dict(scanner.parenthesised(lambda: _correlator(scanner)))
+    uid = False
+    values: list[tuple[str, ReturnData]] = []
     while not scanner.at_end():
         scanner.space()
         name = scanner.name("what was found")
@@ -344,5 +370,30 @@ def parse_esearch(scanner: Scanner) -> FoundMessages:
             uid = True
             continue
         scanner.space()
-        values.append((name, scanner.uid_set() if name == "ALL" else scanner.number64()))
-    return FoundMessages(tag, uid, tuple(values))
+        values.append((name, _found_data(scanner, name)))
+    return FoundMessages(
+        cast("bytes", correlators.get("TAG", b"")),
+        uid,
+        tuple(values),
+        cast("str | None", correlators.get("MAILBOX")),
+        cast("int", correlators.get("UIDVALIDITY", 0)),
+    )
+
+
+def _correlator(scanner: Scanner) -> tuple[str, object]:
+    """``one-correlator`` (RFC 7377 §4)."""
+    name = scanner.name("TAG")
+    if name not in {"TAG", "MAILBOX", "UIDVALIDITY"}:
+        raise BadCommand(f"unknown correlator {name[:40]}")
+    scanner.space()
+    if name == "TAG":
+        return name, scanner.astring()
+    return name, scanner.mailbox() if name == "MAILBOX" else scanner.nz_number()
+
+
+def _found_data(scanner: Scanner, name: str) -> ReturnData:
+    if name == "ALL":
+        return scanner.uid_set()
+    if scanner.at(b"("):
+        return tuple(scanner.parenthesised(lambda: scanner.atom().decode("ascii"), at_least=0))
+    return scanner.number64()

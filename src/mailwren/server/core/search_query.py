@@ -5,6 +5,8 @@ from datetime import date
 
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
+from mailwren.imap.scanner import NUMBER_MAX
+from mailwren.imap.sequence_set import STAR, SequenceSet
 from mailwren.search.query import (
     ALL,
     And,
@@ -55,6 +57,21 @@ def to_query(key: SearchKey, view: View, saved: RangeSet) -> Query:
         BadCommand: a message number that does not exist.
     """
     return _Translation(view, saved).query(key)
+
+
+def lasting_query(key: SearchKey, view: View, saved: RangeSet) -> Callable[[], Query]:
+    """What a search key asks of the store now and later: the query, to be asked for whenever it is needed.
+
+    Message numbers, ``$`` and a ``*`` on its own stand for the messages that they name now (RFC 5267 §4.3), and a
+    range of UIDs up to ``*`` has no end. What is recent grows with the view.
+    """
+    translation = _Lasting(view, saved)
+    query = translation.query(key)
+    return (lambda: translation.query(key)) if _asks_for_recent(key) else (lambda: query)
+
+
+def _asks_for_recent(key: SearchKey) -> bool:
+    return key.name in {"RECENT", "NEW", "OLD"} or any(map(_asks_for_recent, key.keys))
 
 
 class _Translation:
@@ -145,3 +162,36 @@ class _Translation:
                 return before(Fact.SIZE, key.number)
             case _:
                 return None
+
+
+class _Lasting(_Translation):
+    """Sets of messages are resolved once: what was translated first is used ever after."""
+
+    def __init__(self, view: View, saved: RangeSet) -> None:
+        super().__init__(view, saved)
+        self._resolved: dict[int, Query] = {}
+
+    def _of_messages(self, key: SearchKey) -> Query | None:
+        if key.messages is None:
+            return None
+        known = self._resolved.get(id(key))
+        if known is None:
+            known = self._resolved[id(key)] = self._resolve(key, key.messages)
+        return known
+
+    def _resolve(self, key: SearchKey, messages: SequenceSet) -> Query:
+        if messages.saved:
+            return UidIn(self._saved)
+        if key.name != "UID":
+            return UidIn(self._view.uids_of(self._view.resolve(messages, self._saved, by_uid=False)))
+        last = self._view.last_uid()
+        return UidIn(RangeSet(_endless(start, stop, last) for start, stop in messages.ranges))
+
+
+def _endless(start: int, stop: int, last: int) -> tuple[int, int]:
+    """A range of UIDs in which ``*`` is whatever may come; it holds the last message now, as ``n:*`` always does."""
+    if start == stop == STAR:
+        return last, last
+    if STAR not in (start, stop):
+        return start, stop
+    return min(start or stop, last or NUMBER_MAX), NUMBER_MAX

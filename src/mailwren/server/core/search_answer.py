@@ -1,0 +1,54 @@
+"""What a search found, in the words of the client's RETURN options: one row for each option that answers. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mailwren.base.ranges import RangeSet
+from mailwren.imap.core.search import ReturnData
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The result of one search."""
+
+    numbers: Sequence[int]
+    """Message numbers or UIDs, as the client asked, in the order of the result: ascending unless it is sorted."""
+    uids: Sequence[int]
+    """The UIDs of the same messages."""
+    returns: frozenset[str]
+    """The names of the RETURN options, in upper case."""
+    values: Mapping[str, object] = field(default_factory=dict)
+    """The values of those that take one."""
+
+
+def _numbers(found: Found) -> ReturnData | None:
+    return RangeSet.of_sorted(found.numbers) if found.numbers else None
+
+
+_DATA: Final[tuple[tuple[str, Callable[[Found], ReturnData | None]], ...]] = (
+    ("MIN", lambda found: found.numbers[0] if found.numbers else None),
+    ("MAX", lambda found: found.numbers[-1] if found.numbers else None),
+    ("ALL", _numbers),
+    ("COUNT", lambda found: len(found.numbers)),
+)
+"""What each option answers, in the order of the answer (RFC 9051 §6.4.4); ``None`` where it has nothing to say."""
+
+
+def return_data(found: Found) -> list[tuple[str, ReturnData]]:
+    """What ESEARCH says of a result."""
+    data = ((name, make(found)) for name, make in _DATA if name in found.returns)
+    return [(name, value) for name, value in data if value is not None]
+
+
+def saved(found: Found) -> RangeSet:
+    """What ``$`` stands for from now on; with only MIN or MAX asked for, only those (RFC 9051 §6.4.4.1, Table 4)."""
+    uids, returns = found.uids, found.returns
+    if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX"}:
+        return RangeSet.of(uids)
+    chosen: list[int] = []
+    if "MIN" in returns:
+        chosen.append(uids[0])
+    if "MAX" in returns:
+        chosen.append(uids[-1])
+    return RangeSet.of(chosen)

@@ -128,7 +128,6 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("MOVE", "RFC 6851 §3", State.LOGGED_IN),
     Capability("ESEARCH", "RFC 4731 §3", State.LOGGED_IN),
     Capability("SEARCHRES", "RFC 5182 §2", State.LOGGED_IN),
-    Capability("CONTEXT=SEARCH", "RFC 5267 §4.1", State.LOGGED_IN),
     Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
 )

@@ -1,8 +1,9 @@
 """What users, passwords and logins can go wrong with. No protocol words: the server turns these into its answers.
 
 AuthError
-├── UserExists                  the name or alias is taken
+├── UserExists                  the name or alias is taken, by a user or a group
 ├── NoSuchUser                  for the command line; a login never tells
+├── NoSuchGroup                 no group of that name
 ├── InvalidUserName             a name that nobody can have; the text says why
 ├── InvalidPassword             a password that nobody can have; the text says why
 ├── DirectoryUnavailable        the user database is locked, full or damaged: try again later
@@ -23,6 +24,10 @@ class UserExists(AuthError):
 
 class NoSuchUser(AuthError):
     """No user of that name."""
+
+
+class NoSuchGroup(AuthError):
+    """No group of that name."""
 
 
 class InvalidUserName(AuthError):

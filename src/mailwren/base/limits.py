@@ -213,6 +213,10 @@ USER_ALIASES: Final = 1000
 """Other names of one user."""
 USERS_CACHED: Final = 10_000
 """Users kept in memory by the names they came with; one costs about half a kilobyte."""
+GRANT_SECONDS: Final = 3600
+"""How long the index of shared mailboxes keeps a grant that no list names: far longer than writing the list takes."""
+DIRECTORY_CHECK_SECONDS: Final = 1.0
+"""How often a process looks whether users were changed: sessions of disabled ones end at their next command."""
 PASSWORD: Final = 1024
 """Octets of UTF-8 in a password: at least 255 have to be accepted (RFC 4616 §2), long passphrases fit."""
 PASSWORD_CHECKS_AT_ONCE: Final = 4

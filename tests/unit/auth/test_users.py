@@ -231,12 +231,12 @@ def test_opening_waits_for_another_process(path: Path, monkeypatch: pytest.Monke
             raise apsw.BusyError("database is locked")
         return real(name)
 
-    monkeypatch.setattr("mailwren.auth.users._BUSY_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("mailwren.auth.database._BUSY_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(apsw, "Connection", busy_twice)
     UserDirectory(path).close()
     assert len(attempts) == 3
     attempts.clear()
-    monkeypatch.setattr("mailwren.auth.users._BUSY_MILLISECONDS", 0)
+    monkeypatch.setattr("mailwren.auth.database._BUSY_MILLISECONDS", 0)
     with pytest.raises(DirectoryUnavailable, match="locked"):
         UserDirectory(path)
 
@@ -259,7 +259,7 @@ def test_damaged_and_foreign_files(path: Path, tmp_path: Path) -> None:
 
 def test_locked_for_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that cannot get its turn fails cleanly; lookups go on meanwhile."""
-    monkeypatch.setattr("mailwren.auth.users._BUSY_MILLISECONDS", 1)
+    monkeypatch.setattr("mailwren.auth.database._BUSY_MILLISECONDS", 1)
     directory = UserDirectory(path)
     directory.add("alice", "hash")
     blocker = apsw.Connection(str(path))

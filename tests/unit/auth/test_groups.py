@@ -64,7 +64,7 @@ def test_names_are_unique_over_users_aliases_and_groups(directory: UserDirectory
         with pytest.raises(UserExists, match="taken"):
             directory.groups.add(name, aliases=aliases)
     for name, aliases in (("team", ()), ("all", ()), ("dora", ("team",))):
-        with pytest.raises(UserExists, match="group|alias of"):
+        with pytest.raises(UserExists, match=r"group|alias of"):
             directory.add(name, "hash", aliases=aliases)
     with pytest.raises(UserExists):
         directory.groups.rename("team", "cleo")

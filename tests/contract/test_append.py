@@ -143,12 +143,15 @@ async def test_facts_wire_and_headers_are_ready(mail: Mail) -> None:
 
 
 async def test_equal_octets_are_stored_once(mail: Mail) -> None:
-    """The same message twice has one blob and one EMAILID, but its own dates."""
+    """The same message twice has one blob and one thread, but its own dates; EMAILID is the same with the same date."""
     await mail.append(message(7), date=datetime(2020, 1, 1, tzinfo=UTC))
     await mail.append(message(7), date=datetime(2021, 1, 1, tzinfo=UTC))
     await mail.append(message(8))
+    await mail.append(message(7), date=datetime(2020, 1, 1, tzinfo=UTC))
     facts = await mail.account.facts(await mail.contents())
-    assert facts[0].email_id == facts[1].email_id != facts[2].email_id
+    assert facts[0].email_id == facts[3].email_id
+    assert len({each.email_id for each in facts}) == 3
+    assert facts[0].thread_id == facts[1].thread_id != facts[2].thread_id
     assert facts[0].internal_date != facts[1].internal_date
     assert mail.sql("SELECT count(*) FROM blob") == [(2,)]
 

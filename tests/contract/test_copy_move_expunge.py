@@ -2,11 +2,11 @@
 
 import pytest
 
-from mailwren.base.ids import MailboxId
+from mailwren.base.ids import MailboxId, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.operations import Copied, Copy, Expunge, Expunged, FlagMode, Move
-from tests.contract.harness import Mail, message, uids
+from tests.contract.harness import NOW, Mail, message, uids
 
 SCATTERED = ",".join(str(uid) for uid in range(2, 60, 3))
 
@@ -151,3 +151,20 @@ async def test_mailboxes_that_are_gone(mail: Mail, gone: str) -> None:
             await mail.apply(kind(source, uids("1"), target))
     with pytest.raises(NoSuchMailbox):
         await mail.apply(Expunge(missing))
+
+
+async def test_copies_keep_ids_and_get_dates_of_their_own(mail: Mail) -> None:
+    """EMAILID and THREADID go along; the date of saving is that of the copy, and stays as it is (RFC 8514 §3)."""
+    await mail.append(message(1))
+    await mail.append(message(2))
+    other = (await mail.create("Other")).id
+    inbox = await mail.id("INBOX")
+    mail.clock.now += 100
+    await mail.copy("1", "Other")
+    await mail.move("2", "Other")
+    mail.clock.now += 100
+    assert await mail.account.saved_dates(inbox, [Uid(2), Uid(1)]) == [None, NOW]
+    assert await mail.account.saved_dates(other, [Uid(1), Uid(2)]) == [NOW + 100, NOW + 100]
+    first = (await mail.account.facts([(await mail.state()).content_of(0)]))[0]
+    copied = (await mail.account.facts([(await mail.state("Other")).content_of(0)]))[0]
+    assert (first.email_id, first.thread_id) == (copied.email_id, copied.thread_id)

@@ -5,7 +5,7 @@ from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.searched_mailbox import SearchedMailbox
+from tests.support.searched_mailbox import SAVED_AFTER, SearchedMailbox
 
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
@@ -111,7 +111,7 @@ _leaves: st.SearchStrategy[Query] = st.one_of(
     st.builds(UidIn, _numbers),
     st.builds(PositionIn, _spans),
     st.builds(FactBetween, st.just(Fact.SIZE), _bounds, _bounds),
-    st.builds(FactBetween, st.sampled_from([Fact.INTERNAL_DAY, Fact.SENT_DAY]), _day, _day),
+    st.builds(FactBetween, st.sampled_from([Fact.INTERNAL_DAY, Fact.SENT_DAY, Fact.SAVED_DAY]), _day, _day),
     st.builds(FactBetween, st.just(Fact.INTERNAL_TIME), _dates, st.none()),
     st.builds(ChangedSince, st.integers(1, 200).map(ModSeq)),
     st.builds(EmailId, st.sampled_from(["M1000", "M1003", "M"])),
@@ -178,6 +178,7 @@ def fact_matches(query: FactBetween | EmailId | ThreadId, facts: ContentFacts) -
                 Fact.INTERNAL_TIME: facts.internal_date,
                 Fact.INTERNAL_DAY: (facts.internal_date + 60 * facts.internal_zone) // 86400,
                 Fact.SENT_DAY: facts.sent_date,
+                Fact.SAVED_DAY: (facts.internal_date + SAVED_AFTER) // 86400,
             }[fact]
             return number is not None and (low is None or low <= number) and (high is None or number <= high)
 

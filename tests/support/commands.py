@@ -21,6 +21,8 @@ OCTETS = st.binary(max_size=30).filter(lambda data: b"\x00" not in data)
 ATOMS = st.text("abcXYZ019$+-_.:=&/", min_size=1, max_size=12).filter(lambda word: word.upper() != "NIL")
 NAMES = TEXT.map(names.canonical).filter(lambda name: names.canonical(name) == name)
 NUMBERS = st.integers(1, NUMBER_MAX)
+OBJECT_IDS = st.text("abcXYZ019-_", min_size=1, max_size=255)
+DATE_KEYS = ("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE", "SAVEDBEFORE", "SAVEDON", "SAVEDSINCE")
 SETS = st.one_of(
     st.just(SequenceSet(saved=True)),
     st.lists(
@@ -106,12 +108,16 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
         return st.sampled_from(words)
 
     leaves = st.one_of(
-        named("ALL", "RECENT", "NEW", "OLD", "SEEN", "UNSEEN", "DRAFT", "UNANSWERED", "DELETED").map(SearchKey),
+        named(
+            "SAVEDATESUPPORTED", "ALL", "RECENT", "NEW", "OLD", "SEEN", "UNSEEN", "DRAFT", "UNANSWERED", "DELETED"
+        ).map(SearchKey),
         st.builds(SearchKey, named("KEYWORD", "UNKEYWORD"), flag=ATOMS),
         st.builds(SearchKey, named("BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO"), text=text),
         st.builds(SearchKey, st.just("HEADER"), field_name=TEXT, text=text),
-        st.builds(SearchKey, named("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"), date=st.dates()),
+        st.builds(SearchKey, named(*DATE_KEYS), date=st.dates()),
         st.builds(SearchKey, named("LARGER", "SMALLER"), number=st.integers(0, NUMBER64_MAX)),
+        st.builds(SearchKey, named("OLDER", "YOUNGER"), number=NUMBERS),
+        st.builds(SearchKey, named("EMAILID", "THREADID"), text=OBJECT_IDS),
         st.builds(SearchKey, named("UID", "SEQUENCE"), messages=SETS),
     )
     return st.recursive(

@@ -20,12 +20,17 @@ from mailwren.store.values import ContentFacts, FlagSet, Mailbox
 _NOBODY = Mailbox(MailboxId(1), "INBOX", "F1", UidValidity(1), Uid(1), ModSeq(1), Uid(1), (), 0, 0, 0, 0, 0)
 
 
+SAVED_AFTER = 86_400 + 7
+"""Seconds from a message's internal date to its coming into the mailbox."""
+
+
 class SearchedMailbox:
     """One mailbox of an account; content ids are 1000 and up, UIDs as given.
 
     Attributes:
         state: what sessions share.
         damaged: contents that cannot be read.
+        saved: when messages came into the mailbox, by UID.
         asked: how often each method was called, and how many messages it was asked for (``headers messages``).
     """
 
@@ -36,6 +41,7 @@ class SearchedMailbox:
         self.flags: dict[int, tuple[str, ...]] = {}
         self.damaged: set[int] = set()
         self.known_facts: dict[int, ContentFacts] = {}
+        self.saved: dict[int, int] = {}
         self._parts: dict[int, Part] = {}
         self._flag_sets: dict[frozenset[str], int] = {}
 
@@ -53,6 +59,7 @@ class SearchedMailbox:
         )
         flag_set = self._flag_sets.setdefault(frozenset(flags), len(self._flag_sets))
         self.state.extend([(uid, content, flag_set, uid * 10)])
+        self.saved[uid] = date + SAVED_AFTER
         return uid
 
     def expunge(self, *uids: int) -> None:
@@ -79,6 +86,12 @@ class SearchedMailbox:
         """Facts in the order asked."""
         self._count("facts", contents)
         return [self.known_facts[content] for content in contents]
+
+    async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
+        """When messages were saved, in the order asked."""
+        assert mailbox == _NOBODY.id
+        self._count("saved_dates", [self.state.content_of(self.state.uids.index(uid)) for uid in uids])
+        return [self.saved.get(uid) for uid in uids]
 
     async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
         """Header blocks in the order asked."""

@@ -9,18 +9,27 @@ from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailbo
 from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
-from mailwren.imap.ext import context
+from mailwren.imap.ext import context, objectid, savedate, within
 from mailwren.imap.syntax import Row, Syntax
 
 # --- what stands inside commands ----------------------------------------------------------------------------
 SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = ()
 CREATE_PARAMETERS: Final[tuple[Row[object], ...]] = (mailboxes.USE,)
 LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPTIONS,)
-STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS,)
+STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS, *objectid.STATUS_ITEMS)
 LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.RETURN_OPTIONS, status.status_option(STATUS_ITEMS))
-SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (*search.KEYS,)
+SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
+    *search.KEYS,
+    *objectid.SEARCH_KEYS,
+    *savedate.SEARCH_KEYS,
+    *within.SEARCH_KEYS,
+)
 SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*search.RETURN_OPTIONS, *context.RETURN_OPTIONS)
-FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (*fetch.ITEMS,)
+FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
+    *fetch.ITEMS,
+    *objectid.FETCH_ITEMS,
+    *savedate.FETCH_ITEMS,
+)
 FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = ()
 STORE_MODIFIERS: Final[tuple[Row[object], ...]] = ()
 

@@ -15,7 +15,7 @@ from typing import Final
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId
 from mailwren.base.ranges import RangeSet
-from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts
+from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts, read_saved
 from mailwren.search.fields import FieldCache
 from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.plan import (
@@ -36,6 +36,7 @@ from mailwren.search.query import (
     BodyContains,
     ChangedSince,
     EmailId,
+    Fact,
     FactBetween,
     FlagTest,
     HeaderContains,
@@ -191,12 +192,19 @@ class _Evaluation:
                 modseqs = self._snapshot.modseqs
                 return [row for row in rows if modseqs[row] >= modseq]
             case FactBetween():
-                await read_facts(self._account, self._columns, self._snapshot.contents, rows, self._pace)
+                await self._read(test.fact, rows)
                 return self._columns.between(rows, test)
             case EmailId() | ThreadId():
                 return await self._identity_rows(test, rows)
             case HeaderContains() | BodyContains() | TextContains():
                 return await self._reader.matching(test, rows)
+
+    async def _read(self, fact: Fact, rows: Rows) -> None:
+        snapshot = self._snapshot
+        if fact is Fact.SAVED_DAY:
+            await read_saved(self._account, self._columns, snapshot, rows, self._pace)
+        else:
+            await read_facts(self._account, self._columns, snapshot.contents, rows, self._pace)
 
     def _spans_of(self, step: LeafStep, test: UidIn | PositionIn) -> list[Span]:
         spans = self._spans.get(id(step))

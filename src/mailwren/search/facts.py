@@ -14,10 +14,10 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from mailwren.base import limits
-from mailwren.base.ids import ContentId
+from mailwren.base.ids import ContentId, Uid
 from mailwren.search.pace import Pace
 from mailwren.search.query import Fact, FactBetween
-from mailwren.search.rows import Rows, common_runs
+from mailwren.search.rows import Rows, Snapshot, common_runs
 from mailwren.search.salvage import read_all
 from mailwren.store.api import Account
 from mailwren.store.mailbox_state import MailboxState
@@ -47,6 +47,7 @@ class FactColumns:
             Fact.INTERNAL_DAY: array("i"),
             Fact.INTERNAL_TIME: array("q"),
             Fact.SENT_DAY: array("i"),
+            Fact.SAVED_DAY: array("i"),
         }
 
     def __len__(self) -> int:
@@ -68,12 +69,12 @@ class FactColumns:
             for column in self._columns.values():
                 column.extend(array(column.typecode, [_UNREAD]) * added)
 
-    def unread(self, rows: Rows) -> list[int]:
-        """Those of ``rows`` whose facts were not read yet."""
-        sizes = self._columns[Fact.SIZE]
-        if rows and _UNREAD not in sizes[rows[0] : rows[-1] + 1]:
+    def unread(self, rows: Rows, fact: Fact = Fact.SIZE) -> list[int]:
+        """Those of ``rows`` whose facts were not read yet; ``SAVED_DAY`` is read on its own, all others together."""
+        column = self._columns[fact]
+        if rows and _UNREAD not in column[rows[0] : rows[-1] + 1]:
             return []
-        return [row for row in rows if sizes[row] == _UNREAD]
+        return [row for row in rows if column[row] == _UNREAD]
 
     def fill(self, rows: Rows, facts: Sequence[ContentFacts]) -> None:
         """Take in what the store told of ``rows``."""
@@ -85,12 +86,18 @@ class FactColumns:
             times[row] = fact.internal_date
             sent_days[row] = _MISSING if fact.sent_date is None else fact.sent_date
 
+    def fill_saved(self, rows: Rows, dates: Sequence[int | None]) -> None:
+        """Take in when the messages of ``rows`` were saved; ``None`` for those that are gone."""
+        days = self._columns[Fact.SAVED_DAY]
+        for row, date in zip(rows, dates, strict=True):
+            days[row] = _MISSING if date is None else date // _SECONDS_OF_DAY
+
     def between(self, rows: Rows, test: FactBetween) -> list[int]:
         """Those of ``rows``, all of them read, whose fact lies within the bounds."""
         column = self._columns[test.fact]
         low = test.low
         if low is None:
-            low = _MISSING + 1 if test.fact is Fact.SENT_DAY else _LEAST
+            low = _MISSING + 1 if test.fact in (Fact.SENT_DAY, Fact.SAVED_DAY) else _LEAST
         high = _MOST if test.high is None else test.high
         if len(rows) and len(rows) == rows[-1] - rows[0] + 1:
             values = column[rows[0] : rows[-1] + 1]
@@ -135,4 +142,14 @@ async def read_facts(account: Account, columns: FactColumns, contents: "array[in
     for start in range(0, len(unread), limits.FACTS_READ_AT_ONCE):
         part = unread[start : start + limits.FACTS_READ_AT_ONCE]
         columns.fill(part, await read_all(account.facts, [ContentId(contents[row]) for row in part], UNREADABLE))
+        await pace.rest()
+
+
+async def read_saved(account: Account, columns: FactColumns, snapshot: Snapshot, rows: Rows, pace: Pace) -> None:
+    """Have in ``columns`` when the messages of ``rows`` were saved; asks the store only for those not read yet."""
+    unread = columns.unread(rows, Fact.SAVED_DAY)
+    for start in range(0, len(unread), limits.FACTS_READ_AT_ONCE):
+        part = unread[start : start + limits.FACTS_READ_AT_ONCE]
+        uids = [Uid(snapshot.uids[row]) for row in part]
+        columns.fill_saved(part, await account.saved_dates(snapshot.mailbox, uids))
         await pace.rest()

@@ -194,7 +194,7 @@ def _test(test: Test) -> Step:
             return NONE
         case PositionIn(()):
             return NONE
-        case FactBetween(fact, None, None) if fact is not Fact.SENT_DAY:
+        case FactBetween(fact, None, None) if fact not in (Fact.SENT_DAY, Fact.SAVED_DAY):
             return EVERY
         case FactBetween(_, int(low), int(high)) if low > high:
             return NONE

@@ -83,6 +83,8 @@ class Fact(Enum):
     """The moment the message came in."""
     SENT_DAY = "sent day"
     """The day of the Date header, as its own time zone saw it; not every message has one."""
+    SAVED_DAY = "saved day"
+    """The day the message came into the mailbox that it is in, UTC (RFC 8514 §3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Owns no protocol; sessions read from it and register with it.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class ServerContext:
     """Seconds, monotonic."""
     tls: "Callable[[], ssl.SSLContext] | None" = None
     """The present TLS context, for STARTTLS; ``None`` where TLS is not to be had."""
+    wall_clock: Callable[[], float] = time.time
+    """Seconds since the epoch."""
     turns: Turns = field(default_factory=Turns)
     """Shares the event loop among long commands."""
     search: SearchEngine = field(init=False)

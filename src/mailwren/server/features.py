@@ -130,6 +130,9 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("SEARCHRES", "RFC 5182 §2", State.LOGGED_IN),
     Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
+    Capability("OBJECTID", "RFC 8474 §3", State.LOGGED_IN),
+    Capability("SAVEDATE", "RFC 8514 §4.1", State.LOGGED_IN),
+    Capability("WITHIN", "RFC 5032 §2", State.LOGGED_IN),
 )
 
 ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2"}

@@ -7,7 +7,7 @@ leaves it. ``tests/contract`` holds for every implementation.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq
+from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
 from mailwren.message.api import Part
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import Operation, Outcome
@@ -63,6 +63,10 @@ class Account(Protocol):
 
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Sizes, dates and object ids, in the order asked."""
+        ...
+
+    async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
+        """When messages came into the mailbox (seconds since the epoch), in the order asked; ``None``: not there."""
         ...
 
     async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:

@@ -86,6 +86,7 @@ def test_cheap_steps_come_first() -> None:
 def test_a_missing_date_keeps_an_unbounded_sent_day() -> None:
     """Not every message has a Date header, so an unbounded test of it still decides."""
     assert isinstance(plan(FactBetween(Fact.SENT_DAY, None, None)), LeafStep)
+    assert isinstance(plan(FactBetween(Fact.SAVED_DAY, None, None)), LeafStep)
 
 
 def test_nested_lists_become_one() -> None:

@@ -13,6 +13,7 @@ from mailwren.search.query import (
     ALL,
     And,
     BodyContains,
+    EmailId,
     Fact,
     FactBetween,
     FlagTest,
@@ -22,6 +23,7 @@ from mailwren.search.query import (
     PositionIn,
     Query,
     TextContains,
+    ThreadId,
     UidIn,
 )
 from mailwren.server.core.search_query import to_query
@@ -33,6 +35,7 @@ SAVED = RangeSet([(4, 9)])
 RECENT = UidIn(RangeSet([(9, 9)]))
 DAY = date(1970, 2, 1)
 SEEN = FlagTest("\\Seen")
+NOW = 1_000_000_000
 
 
 def view_of(*uids: int) -> View:
@@ -74,6 +77,14 @@ def numbers(*ranges: tuple[int, int]) -> SequenceSet:
         (SearchKey("SENTBEFORE", date=DAY), FactBetween(Fact.SENT_DAY, None, 30)),
         (SearchKey("SENTON", date=DAY), FactBetween(Fact.SENT_DAY, 31, 31)),
         (SearchKey("SENTSINCE", date=DAY), FactBetween(Fact.SENT_DAY, 31, None)),
+        (SearchKey("SAVEDBEFORE", date=DAY), FactBetween(Fact.SAVED_DAY, None, 30)),
+        (SearchKey("SAVEDON", date=DAY), FactBetween(Fact.SAVED_DAY, 31, 31)),
+        (SearchKey("SAVEDSINCE", date=DAY), FactBetween(Fact.SAVED_DAY, 31, None)),
+        (SearchKey("SAVEDATESUPPORTED"), ALL),
+        (SearchKey("OLDER", number=60), FactBetween(Fact.INTERNAL_TIME, None, NOW - 60)),
+        (SearchKey("YOUNGER", number=60), FactBetween(Fact.INTERNAL_TIME, NOW - 60, None)),
+        (SearchKey("EMAILID", text="M1"), EmailId("M1")),
+        (SearchKey("THREADID", text="T1"), ThreadId("T1")),
         (SearchKey("LARGER", number=10), FactBetween(Fact.SIZE, 11, None)),
         (SearchKey("SMALLER", number=10), FactBetween(Fact.SIZE, None, 9)),
         (SearchKey("UID", messages=numbers((5, STAR), (1, 2))), UidIn(RangeSet([(1, 2), (5, 9)]))),
@@ -86,12 +97,14 @@ def numbers(*ranges: tuple[int, int]) -> SequenceSet:
     ],
 )
 def test_each_key_has_its_query(key: SearchKey, query: Query) -> None:
-    """Every search key of RFC 9051 and RFC 3501 asks the store for what it means."""
-    assert to_query(key, view_of(2, 4, 7, 9), SAVED) == query
+    """Every search key of RFC 9051, RFC 3501 and the extensions asks the store for what it means."""
+    assert to_query(key, view_of(2, 4, 7, 9), SAVED, lambda: NOW + 0.9) == query
 
 
 def test_a_number_beyond_the_mailbox_is_the_clients_mistake() -> None:
     """Message numbers must exist, UIDs need not."""
     with pytest.raises(BadCommand):
-        to_query(SearchKey("SEQUENCE", messages=numbers((1, 5))), view_of(2, 4, 7, 9), SAVED)
-    assert to_query(SearchKey("UID", messages=numbers((50, 50))), view_of(2), SAVED) == UidIn(RangeSet([(50, 50)]))
+        to_query(SearchKey("SEQUENCE", messages=numbers((1, 5))), view_of(2, 4, 7, 9), SAVED, lambda: NOW + 0.9)
+    assert to_query(SearchKey("UID", messages=numbers((50, 50))), view_of(2), SAVED, lambda: NOW + 0.9) == UidIn(
+        RangeSet([(50, 50)])
+    )

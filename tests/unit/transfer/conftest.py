@@ -144,6 +144,10 @@ class FakeAccount:
         """Not used."""
         raise NotImplementedError
 
+    async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
+        """Not used."""
+        raise NotImplementedError
+
     async def structure(self, content: ContentId) -> Part:
         """Not used."""
         raise NotImplementedError

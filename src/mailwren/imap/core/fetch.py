@@ -85,7 +85,8 @@ def _parse_partial(scanner: Scanner) -> tuple[int, int] | None:
 
 
 # --- items --------------------------------------------------------------------------------------------------
-def _plain(name: str, rfc: str = "9051 §6.4.5") -> Row[FetchItem]:
+def plain_item(name: str, rfc: str = "9051 §6.4.5") -> Row[FetchItem]:
+    """An item that is its name alone."""
     item = FetchItem(name)
     return Row(name, rfc, lambda _scanner: item, lambda _item, _writer: None)
 
@@ -137,7 +138,7 @@ def _write_section_and_partial(item: FetchItem, writer: CommandWriter) -> None:
 
 
 ITEMS: Final = (
-    *map(_plain, ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE")),
+    *map(plain_item, ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE")),
     _body(peek=False),
     _body(peek=True),
     _binary(peek=False),
@@ -148,7 +149,7 @@ ITEMS: Final = (
         lambda scanner: FetchItem("BINARY.SIZE[]", _parse_section_binary(scanner)),
         _write_section_and_partial,
     ),
-    *(_plain(name, "3501 §6.4.5") for name in ("RFC822", "RFC822.HEADER", "RFC822.TEXT")),
+    *(plain_item(name, "3501 §6.4.5") for name in ("RFC822", "RFC822.HEADER", "RFC822.TEXT")),
 )
 """``fetch-att`` of RFC 9051 §9 and of RFC 3501 §9."""
 

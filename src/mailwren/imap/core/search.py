@@ -163,9 +163,10 @@ def _set_of(key: SearchKey) -> bytes:
 
 
 # --- the keys -----------------------------------------------------------------------------------------------
-def _plain(name: str) -> KeyRow:
+def plain_key(name: str, rfc: str = "9051 §6.4.4") -> KeyRow:
+    """A key that is its name alone."""
     key = SearchKey(name)
-    return KeyRow(name, "9051 §6.4.4", lambda _reader: key, lambda _key, _writer: None)
+    return KeyRow(name, rfc, lambda _reader: key, lambda _key, _writer: None)
 
 
 def _with_text(name: str) -> KeyRow:
@@ -185,7 +186,9 @@ def _with_keyword(name: str) -> KeyRow:
     return KeyRow(name, "9051 §6.4.4", parse, lambda key, writer: writer.command.raw(b" " + key.flag.encode("ascii")))
 
 
-def _with_date(name: str) -> KeyRow:
+def key_with_date(name: str, rfc: str = "9051 §6.4.4") -> KeyRow:
+    """A key with a date: ``name SP date``."""
+
     def parse(reader: KeyReader) -> SearchKey:
         reader.scanner.space()
         return SearchKey(name, date=reader.scanner.date())
@@ -194,15 +197,17 @@ def _with_date(name: str) -> KeyRow:
         assert key.date is not None
         writer.command.raw(b" " + dates.write_date(key.date))
 
-    return KeyRow(name, "9051 §6.4.4", parse, write)
+    return KeyRow(name, rfc, parse, write)
 
 
-def _with_number(name: str) -> KeyRow:
+def key_with_number(name: str, rfc: str = "9051 §6.4.4", number: Callable[[Scanner], int] = Scanner.number64) -> KeyRow:
+    """A key with a number: ``name SP number``."""
+
     def parse(reader: KeyReader) -> SearchKey:
         reader.scanner.space()
-        return SearchKey(name, number=reader.scanner.number64())
+        return SearchKey(name, number=number(reader.scanner))
 
-    return KeyRow(name, "9051 §6.4.4", parse, lambda key, writer: writer.command.raw(b" %d" % key.number))
+    return KeyRow(name, rfc, parse, lambda key, writer: writer.command.raw(b" %d" % key.number))
 
 
 def _parse_header(reader: KeyReader) -> SearchKey:
@@ -226,13 +231,13 @@ def _parse_uid(reader: KeyReader) -> SearchKey:
 
 _FLAG_NAMES: Final = ("ANSWERED", "DELETED", "DRAFT", "FLAGGED", "SEEN")
 KEYS: Final = (
-    *map(_plain, ("ALL", "RECENT", "NEW", "OLD")),
-    *map(_plain, _FLAG_NAMES),
-    *(_plain("UN" + name) for name in _FLAG_NAMES),
+    *map(plain_key, ("ALL", "RECENT", "NEW", "OLD")),
+    *map(plain_key, _FLAG_NAMES),
+    *(plain_key("UN" + name) for name in _FLAG_NAMES),
     *map(_with_keyword, ("KEYWORD", "UNKEYWORD")),
     *map(_with_text, ("BCC", "BODY", "CC", "FROM", "SUBJECT", "TEXT", "TO")),
-    *map(_with_date, ("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE")),
-    *map(_with_number, ("LARGER", "SMALLER")),
+    *map(key_with_date, ("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE")),
+    *map(key_with_number, ("LARGER", "SMALLER")),
     KeyRow("HEADER", "9051 §6.4.4", _parse_header, _write_header),
     KeyRow("UID", "9051 §6.4.4", _parse_uid, lambda key, writer: writer.command.raw(b" " + _set_of(key))),
 )

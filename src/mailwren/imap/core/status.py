@@ -1,7 +1,7 @@
 """STATUS, and the same items as a return option of LIST (RFC 5819)."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from mailwren.imap import wire
 from mailwren.imap.core.arguments import Status
@@ -61,13 +61,23 @@ def _write_items(items: object, writer: CommandWriter) -> None:
     writer.raw(b" (" + " ".join(cast("tuple[str, ...]", items)).encode("ascii") + b")")
 
 
-def write_status_row(name: str, values: Sequence[tuple[str, int]], utf8: bool) -> bytes:
+StatusValue: TypeAlias = int | str | None
+"""A number, an object id, or NIL (RFC 9051 §9, RFC 8474 §4.3, RFC 7889 §5)."""
+
+
+def write_status_row(name: str, values: Sequence[tuple[str, StatusValue]], utf8: bool) -> bytes:
     """``* STATUS mailbox (…)`` (RFC 9051 §7.3.4)."""
-    items = " ".join(f"{item} {value}" for item, value in values).encode("ascii")
+    items = " ".join(f"{item} {_text(value)}" for item, value in values).encode("ascii")
     return b"* STATUS " + wire.mailbox(name, utf8) + b" (" + items + b")\r\n"
 
 
-def parse_status_row(scanner: Scanner) -> tuple[str, tuple[tuple[str, int], ...]]:
+def _text(value: StatusValue) -> str:
+    if value is None:
+        return "NIL"
+    return f"({value})" if isinstance(value, str) else str(value)
+
+
+def parse_status_row(scanner: Scanner) -> tuple[str, tuple[tuple[str, StatusValue], ...]]:
     """What follows ``* STATUS``: the mailbox and its items, whatever their names."""
     scanner.space()
     name = scanner.mailbox()
@@ -77,7 +87,11 @@ def parse_status_row(scanner: Scanner) -> tuple[str, tuple[tuple[str, int], ...]
     return name, tuple(values)
 
 
-def _value(scanner: Scanner) -> tuple[str, int]:
+def _value(scanner: Scanner) -> tuple[str, StatusValue]:
     name = scanner.name("a STATUS item")
     scanner.space()
+    if scanner.take_nil():
+        return name, None
+    if scanner.at(b"("):
+        return name, "".join(scanner.parenthesised(scanner.text))
     return name, scanner.number64()

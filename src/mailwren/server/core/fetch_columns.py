@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailwren.base.ids import ContentId, FlagSetId, ModSeq
+from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
 from mailwren.imap.core.arguments import FetchItem, Section, SectionText
 from mailwren.imap.core.fetch import section_label
 from mailwren.imap.dates import write_internal_date
@@ -37,8 +37,9 @@ class Batch:
     """Messages that are answered together, those that still exist. What columns share is read once."""
 
     account: Account
+    mailbox: MailboxId
     numbers: Sequence[int]
-    uids: Sequence[int]
+    uids: Sequence[Uid]
     contents: Sequence[ContentId]
     flags: Sequence[int]
     modseq: ModSeq
@@ -65,7 +66,8 @@ class Batch:
         if view.recent and not session.rev2:
             recent = frozenset(uid for uid in uids if uid in view.recent)
         ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
-        return cls(selected.account, numbers, uids, ids, flags, state.modseq, recent)
+        known: Sequence[Uid] = uids  # type: ignore[assignment] # the same
+        return cls(selected.account, selected.id, numbers, known, ids, flags, state.modseq, recent)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -140,6 +142,20 @@ async def _size(batch: Batch) -> Sequence[Cell]:
     return [b"RFC822.SIZE %d" % fact.size for fact in await batch.facts()]
 
 
+async def _email_id(batch: Batch) -> Sequence[Cell]:
+    return [b"EMAILID (%b)" % fact.email_id.encode("ascii") for fact in await batch.facts()]
+
+
+async def _thread_id(batch: Batch) -> Sequence[Cell]:
+    return [b"THREADID (%b)" % fact.thread_id.encode("ascii") for fact in await batch.facts()]
+
+
+async def _save_date(batch: Batch) -> Sequence[Cell]:
+    """NIL only for a message that another session removes at this moment."""
+    dates = await batch.account.saved_dates(batch.mailbox, batch.uids)
+    return [b"SAVEDATE " + (b"NIL" if date is None else write_internal_date(date, 0)) for date in dates]
+
+
 async def _no_gaps(_account: Account, _content: ContentId, _room: int) -> bytes | Streamed:
     raise AssertionError("this column has no gaps")
 
@@ -164,6 +180,9 @@ _COLUMNS: dict[str, Column] = {
     "FLAGS": FLAGS,
     "INTERNALDATE": Column(_internal_date, _no_gaps),
     "RFC822.SIZE": Column(_size, _no_gaps),
+    "EMAILID": Column(_email_id, _no_gaps),
+    "THREADID": Column(_thread_id, _no_gaps),
+    "SAVEDATE": Column(_save_date, _no_gaps),
     "ENVELOPE": _ready(b"ENVELOPE", lambda row: row.envelope),
     "BODY": _ready(b"BODY", lambda row: row.body),
     "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", lambda row: row.body_structure),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from mailwren.imap import names
 from mailwren.imap.core.arguments import Create, MailboxName, Rename
 from mailwren.imap.errors import Refused
+from mailwren.imap.ext.objectid import mailbox_id_code
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import CannotChange
@@ -26,12 +27,13 @@ async def run_create(session: "Session", arguments: Create, request: Request) ->
             raise Refused(f"{use} would be a view of other mailboxes, which there is not", b"USEATTR")
     try:
         home = await session.places.home(name)
-        await home.account.apply([CreateMailbox(home.name, arguments.special_use)])
+        (outcome,) = await home.account.apply([CreateMailbox(home.name, arguments.special_use)])
     except CannotChange as error:
         # All that cannot be changed while creating is the use (RFC 6154 §3).
         raise Refused(str(error), b"USEATTR") from error
     await tell_old_name(session, name, request.denormalized.get(name))
-    return None
+    assert isinstance(outcome, MailboxChanged)
+    return Completion(code=mailbox_id_code(outcome.mailbox.object_id))
 
 
 async def run_delete(session: "Session", arguments: MailboxName, request: Request) -> Completion | None:

@@ -1,4 +1,4 @@
-"""Search keys of the protocol as a query of the store (RFC 9051 §6.4.4, RFC 3501 §6.4.4). Pure."""
+"""Search keys of the protocol as a query of the store (RFC 9051 §6.4.4, RFC 3501 §6.4.4, and extensions). Pure."""
 
 from collections.abc import Callable
 from datetime import date
@@ -11,7 +11,9 @@ from mailwren.search.query import (
     ALL,
     And,
     BodyContains,
+    EmailId,
     Fact,
+    FactBetween,
     FlagTest,
     HeaderContains,
     Not,
@@ -19,6 +21,7 @@ from mailwren.search.query import (
     PositionIn,
     Query,
     TextContains,
+    ThreadId,
     UidIn,
     before,
     day_number,
@@ -41,49 +44,56 @@ _DATES: dict[str, tuple[Fact, Callable[[Fact, int], Query]]] = {
     "SENTBEFORE": (Fact.SENT_DAY, before),
     "SENTON": (Fact.SENT_DAY, exactly),
     "SENTSINCE": (Fact.SENT_DAY, since),
+    "SAVEDBEFORE": (Fact.SAVED_DAY, before),
+    "SAVEDON": (Fact.SAVED_DAY, exactly),
+    "SAVEDSINCE": (Fact.SAVED_DAY, since),
 }
 _FIELDS = ("BCC", "CC", "FROM", "SUBJECT", "TO")
 
 
-def to_query(key: SearchKey, view: View, saved: RangeSet) -> Query:
+def to_query(key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float]) -> Query:
     """What a search key asks of the store.
 
     Args:
         key: the parsed key.
         view: the session's numbering, for sets of message numbers, and its recent messages.
         saved: the UIDs that ``$`` stands for.
+        clock: the time in seconds since the epoch.
 
     Raises:
         BadCommand: a message number that does not exist.
     """
-    return _Translation(view, saved).query(key)
+    return _Translation(view, saved, clock).query(key)
 
 
-def lasting_query(key: SearchKey, view: View, saved: RangeSet) -> Callable[[], Query]:
+def lasting_query(key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float]) -> Callable[[], Query]:
     """What a search key asks of the store now and later: the query, to be asked for whenever it is needed.
 
     Message numbers, ``$`` and a ``*`` on its own stand for the messages that they name now (RFC 5267 §4.3), and a
-    range of UIDs up to ``*`` has no end. What is recent grows with the view.
+    range of UIDs up to ``*`` has no end. What is recent grows with the view, and messages grow older.
     """
-    translation = _Lasting(view, saved)
+    translation = _Lasting(view, saved, clock)
     query = translation.query(key)
-    return (lambda: translation.query(key)) if _asks_for_recent(key) else (lambda: query)
+    return (lambda: translation.query(key)) if _moves_on(key) else (lambda: query)
 
 
-def _asks_for_recent(key: SearchKey) -> bool:
-    return key.name in {"RECENT", "NEW", "OLD"} or any(map(_asks_for_recent, key.keys))
+def _moves_on(key: SearchKey) -> bool:
+    return key.name in {"RECENT", "NEW", "OLD", "OLDER", "YOUNGER"} or any(map(_moves_on, key.keys))
 
 
 class _Translation:
-    def __init__(self, view: View, saved: RangeSet) -> None:
+    def __init__(self, view: View, saved: RangeSet, clock: Callable[[], float]) -> None:
         self._view = view
         self._saved = saved
+        self._clock = clock
         self._tables: tuple[Callable[[SearchKey], Query | None], ...] = (
             self._of_queries,
             self._of_flags,
             self._of_messages,
             self._of_texts,
             self._of_facts,
+            self._of_moments,
+            self._of_ids,
         )
 
     def query(self, key: SearchKey) -> Query:
@@ -163,12 +173,33 @@ class _Translation:
             case _:
                 return None
 
+    def _of_moments(self, key: SearchKey) -> Query | None:
+        match key.name:
+            case "OLDER":
+                return FactBetween(Fact.INTERNAL_TIME, None, int(self._clock()) - key.number)
+            case "YOUNGER":
+                return FactBetween(Fact.INTERNAL_TIME, int(self._clock()) - key.number, None)
+            case "SAVEDATESUPPORTED":
+                return ALL  # every mailbox knows when its messages came in
+            case _:
+                return None
+
+    @staticmethod
+    def _of_ids(key: SearchKey) -> Query | None:
+        match key.name:
+            case "EMAILID":
+                return EmailId(key.text)
+            case "THREADID":
+                return ThreadId(key.text)
+            case _:
+                return None
+
 
 class _Lasting(_Translation):
     """Sets of messages are resolved once: what was translated first is used ever after."""
 
-    def __init__(self, view: View, saved: RangeSet) -> None:
-        super().__init__(view, saved)
+    def __init__(self, view: View, saved: RangeSet, clock: Callable[[], float]) -> None:
+        super().__init__(view, saved, clock)
         self._resolved: dict[int, Query] = {}
 
     def _of_messages(self, key: SearchKey) -> Query | None:

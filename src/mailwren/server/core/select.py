@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mailwren.base.ids import FlagSetId
 from mailwren.imap.core.arguments import Select
 from mailwren.imap.core.list import write_list_row
+from mailwren.imap.ext.objectid import mailbox_id_code
 from mailwren.server import notices
 from mailwren.server.core.list import attributes_of
 from mailwren.server.selected import Selected
@@ -52,6 +53,7 @@ async def _introduce(session: "Session", selected: Selected, old_name: str | Non
             send(b"* OK [UNSEEN %d] First unseen message\r\n" % (first + 1))
     send(b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % mailbox.uid_validity)
     send(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % mailbox.uid_next)
+    send(b"* OK [" + mailbox_id_code(mailbox.object_id) + b"] Mailbox id\r\n")
 
 
 def _first_unseen(selected: Selected) -> int | None:

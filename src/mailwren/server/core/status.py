@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mailwren.imap.core.arguments import Status
-from mailwren.imap.core.status import write_status_row
+from mailwren.imap.core.status import StatusValue, write_status_row
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.values import Mailbox
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
     from mailwren.store.api import Account
 
-ITEMS: dict[str, Callable[[Mailbox], int]] = {
+ITEMS: dict[str, Callable[[Mailbox], StatusValue]] = {
     "MESSAGES": lambda mailbox: mailbox.messages,
     "UIDNEXT": lambda mailbox: mailbox.uid_next,
     "UIDVALIDITY": lambda mailbox: mailbox.uid_validity,
     "UNSEEN": lambda mailbox: mailbox.unseen,
     "DELETED": lambda mailbox: mailbox.deleted,
     "SIZE": lambda mailbox: mailbox.size,
+    "MAILBOXID": lambda mailbox: mailbox.object_id,
 }
 """What the row of a mailbox holds, by name; RECENT has to be counted."""
 

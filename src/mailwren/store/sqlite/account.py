@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import apsw
 
 from mailwren.base import limits
-from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq
+from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
 from mailwren.base.logs import log
 from mailwren.message.api import Part
 from mailwren.store.blobs.api import BlobStore
@@ -180,6 +180,10 @@ class SqliteAccount:
             raise AccountDamaged("a message has flags that are not stored") from error
 
     # --- contents -----------------------------------------------------------------------------------------------
+    async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
+        """When messages came into the mailbox, in the order asked; ``None``: not there."""
+        return await self._contents.saved_dates(mailbox, uids)
+
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Sizes, dates and object ids, in the order asked. Raises MessageDamaged."""
         return await self._contents.facts(contents)

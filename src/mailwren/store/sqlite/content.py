@@ -22,18 +22,21 @@ def add_content(tx: Transaction, staged: Staged, internal_date: datetime | None)
     tx.meta.content += 1
     content = ContentId(tx.meta.content)
     seconds, zone = _date(tx, internal_date)
+    # The same message has the same thread, also where nothing in its header says which: "The server MUST return the
+    # same THREADID for all messages with the same EMAILID" (RFC 8474 §5.2).
+    blob, thread = _blob(tx, staged)
     tx.execute(
         "INSERT INTO content VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             content,
-            _blob(tx, staged),
+            blob,
             staged.size,
             seconds,
             zone,
             staged.sent_date,
             staged.sent_time,
-            _thread(tx, staged, content),
-            staged.email_id,
+            _thread(tx, staged, content) if thread is None else thread,
+            staged.email_id(seconds, zone),
         ),
     )
     tx.execute("INSERT INTO content_wire VALUES(?, ?, ?, ?, ?)", (content, *staged.wire))
@@ -51,16 +54,17 @@ def _date(tx: Transaction, internal_date: datetime | None) -> tuple[int, int]:
     return since.days * 86400 + since.seconds, round(offset.total_seconds() / 60)
 
 
-def _blob(tx: Transaction, staged: Staged) -> int:
+def _blob(tx: Transaction, staged: Staged) -> tuple[int, int | None]:
+    """The octets' row, and the thread of the message that came with them before."""
     known: int | None = fetch_value(tx.connection, "SELECT id FROM blob WHERE hash = ?", (staged.hash,))
     if known is not None:
-        return known
+        return known, fetch_value(tx.connection, "SELECT thread FROM content WHERE blob = ? LIMIT 1", (known,))
     # Since staging the sweeper, or another process's, may have removed what was there: it does so under the write
     # lock that we hold now, so that what is there now stays.
     if staged.data is None and not (staged.place == PLACE_FILE and tx.blobs.exists(staged.hash)):
         write_blob(staged, tx.blobs)
     tx.execute("INSERT INTO blob VALUES(NULL, ?, ?, ?, ?)", (staged.hash, staged.size, staged.place, staged.data))
-    return tx.connection.last_insert_rowid()
+    return tx.connection.last_insert_rowid(), None
 
 
 def _thread(tx: Transaction, staged: Staged, content: ContentId) -> int:

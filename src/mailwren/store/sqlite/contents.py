@@ -14,7 +14,7 @@ import apsw
 import zstandard
 
 from mailwren.base import limits
-from mailwren.base.ids import ContentId
+from mailwren.base.ids import ContentId, MailboxId, Uid
 from mailwren.message.api import Part
 from mailwren.message.parse import parse_message
 from mailwren.message.sections import load_part
@@ -30,6 +30,7 @@ _FACTS: Final = (
     "SELECT c.size, c.internal_date, c.internal_zone, c.sent_date, c.sent_time, c.email_id, format('T%x', c.thread) "
     "FROM carray(?) wanted CROSS JOIN content c ON c.id = wanted.value"
 )
+_SAVED: Final = "SELECT m.saved FROM carray(?1) wanted LEFT JOIN message m ON m.mailbox = ?2 AND m.uid = wanted.value"
 _WIRE: Final = (
     "SELECT c.envelope, c.body, c.body_structure FROM carray(?) wanted CROSS JOIN content_wire c ON c.id = wanted.value"
 )
@@ -72,6 +73,10 @@ class Contents:
         """Sizes, dates and object ids, in the order asked."""
         return await self._many(contents, _FACTS, ContentFacts._make)
 
+    async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
+        """When messages came into the mailbox (seconds since the epoch), in the order asked; ``None``: not there."""
+        return await self._many(uids, _SAVED, _first, mailbox)
+
     async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:
         """Ready ENVELOPE, BODY and BODYSTRUCTURE, in the order asked."""
         return await self._many(contents, _WIRE, ContentWire._make)
@@ -93,9 +98,7 @@ class Contents:
         return await self._many(contents, _SMALL_OCTETS, _octets_if_small, largest)
 
     # Any: a row of SQLite's, whose columns have no static types.
-    async def _many(
-        self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T], *bindings: int
-    ) -> list[T]:
+    async def _many(self, contents: Sequence[int], statement: str, make: Callable[[Any], T], *bindings: int) -> list[T]:
         result: list[T] = []
         for start in range(0, len(contents), limits.ROWS_AT_ONCE):
             if start:
@@ -105,7 +108,7 @@ class Contents:
 
     @translated
     def _slice(
-        self, contents: Sequence[ContentId], statement: str, make: Callable[[Any], T], bindings: tuple[int, ...]
+        self, contents: Sequence[int], statement: str, make: Callable[[Any], T], bindings: tuple[int, ...]
     ) -> list[T]:
         rows = self._reader.execute(statement, (apsw.carray(array("q", contents)), *bindings)).fetchall()
         if len(rows) != len(contents):
@@ -164,6 +167,10 @@ def decompressed(data: bytes, size: int) -> bytes:
         return _decompressor.decompress(data, max_output_size=size)
     except zstandard.ZstdError as error:
         raise MessageDamaged(f"a stored message is damaged: {error}") from error
+
+
+def _first(row: tuple[int | None]) -> int | None:
+    return row[0]
 
 
 def _header(row: tuple[int, bytes]) -> bytes:

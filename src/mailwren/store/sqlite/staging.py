@@ -55,10 +55,14 @@ class Staged:
     thread_keys: list[int]
     """Hashes of its own message-id (first, if it has one) and of those it refers to."""
 
-    @property
-    def email_id(self) -> str:
-        """EMAILID: the same for the same octets (RFC 8474 §5.1)."""
-        return "M" + urlsafe_b64encode(self.hash[:15]).decode("ascii")
+    def email_id(self, seconds: int, zone: int) -> str:
+        """EMAILID: the same for the same octets with the same internal date.
+
+        "Anything that must remain immutable on a {name, uidvalidity, uid} triple must also be the same between
+        messages with the same EMAILID" (RFC 8474 §5.1), and the internal date is such a thing.
+        """
+        digest = hashlib.sha256(b"%b %d %d" % (self.hash, seconds, zone)).digest()
+        return "M" + urlsafe_b64encode(digest[:15]).decode("ascii")
 
 
 def hash_of(octets: Octets) -> BlobHash:

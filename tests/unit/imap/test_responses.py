@@ -10,6 +10,7 @@ from mailwren.imap.core.arguments import Identify
 from mailwren.imap.core.list import ListRow
 from mailwren.imap.core.search import FoundMessages
 from mailwren.imap.errors import BadCommand
+from mailwren.imap.ext import objectid
 from mailwren.imap.scanner import Scanner
 
 
@@ -82,6 +83,23 @@ def test_status_rows() -> None:
     line = status.write_status_row("a b", [("MESSAGES", 3), ("SIZE", 2**40)], utf8=False)
     assert line == b'* STATUS "a b" (MESSAGES 3 SIZE 1099511627776)\r\n'
     assert status.parse_status_row(reader(line, b"* STATUS")) == ("a b", (("MESSAGES", 3), ("SIZE", 2**40)))
+
+
+def test_status_items_that_are_no_numbers() -> None:
+    """An object id stands in parentheses (RFC 8474 §4.3), and a limit that there is not is NIL (RFC 7889 §5)."""
+    values = (("MAILBOXID", "F22-x_1"), ("APPENDLIMIT", None), ("MESSAGES", 0))
+    line = status.write_status_row("foo", values, utf8=False)
+    assert line == b"* STATUS foo (MAILBOXID (F22-x_1) APPENDLIMIT NIL MESSAGES 0)\r\n"
+    assert status.parse_status_row(reader(line, b"* STATUS")) == ("foo", values)
+
+
+def test_the_code_of_a_mailbox_id() -> None:
+    """One id in parentheses, letters and digits and little else."""
+    code = objectid.mailbox_id_code("F2212ea87-6097")
+    assert code == b"MAILBOXID (F2212ea87-6097)"
+    assert objectid.parse_mailbox_id(reader(code, b"MAILBOXID")) == "F2212ea87-6097"
+    with pytest.raises(BadCommand):
+        objectid.parse_mailbox_id(reader(b"MAILBOXID (a.b)", b"MAILBOXID"))
 
 
 def test_search_and_esearch() -> None:

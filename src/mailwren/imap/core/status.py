@@ -93,5 +93,6 @@ def _value(scanner: Scanner) -> tuple[str, StatusValue]:
     if scanner.take_nil():
         return name, None
     if scanner.at(b"("):
-        return name, "".join(scanner.parenthesised(scanner.text))
+        (object_id,) = scanner.words_in_parentheses()[:1] or [b""]
+        return name, object_id.decode("ascii")
     return name, scanner.number64()

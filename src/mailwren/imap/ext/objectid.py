@@ -42,5 +42,7 @@ def mailbox_id_code(object_id: str) -> bytes:
 def parse_mailbox_id(scanner: Scanner) -> str:
     """What follows ``MAILBOXID``."""
     scanner.space()
-    (object_id,) = scanner.parenthesised(lambda: parse_object_id(scanner))
+    scanner.open()
+    object_id = parse_object_id(scanner)
+    scanner.close()
     return object_id

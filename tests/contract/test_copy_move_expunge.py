@@ -4,8 +4,8 @@ import pytest
 
 from mailwren.base.ids import MailboxId, Uid
 from mailwren.base.ranges import RangeSet
-from mailwren.store.errors import NoSuchMailbox
-from mailwren.store.operations import Copied, Copy, Expunge, Expunged, FlagMode, Move
+from mailwren.store.errors import MessageGone, NoSuchMailbox
+from mailwren.store.operations import Append, Copied, Copy, Expunge, Expunged, FlagMode, Move, SetQuota
 from tests.contract.harness import NOW, Mail, message, uids
 
 SCATTERED = ",".join(str(uid) for uid in range(2, 60, 3))
@@ -168,3 +168,23 @@ async def test_copies_keep_ids_and_get_dates_of_their_own(mail: Mail) -> None:
     first = (await mail.account.facts([(await mail.state()).content_of(0)]))[0]
     copied = (await mail.account.facts([(await mail.state("Other")).content_of(0)]))[0]
     assert (first.email_id, first.thread_id) == (copied.email_id, copied.thread_id)
+
+
+async def test_a_replacement_happens_wholly_or_not_at_all(mail: Mail) -> None:
+    """What is to be replaced must be there; the quota judges what comes and what goes together."""
+    await mail.fill(2)
+    box = (await mail.box()).id
+    size = (await mail.account.usage()).octets
+    await mail.apply(SetQuota(size, 2))
+    addition = Append(box, message(3))
+    gone = Expunge(box, uids("7"), only_deleted=False, all_or_none=True)
+    with pytest.raises(MessageGone):
+        await mail.apply(addition, gone)
+    assert await mail.uids() == [1, 2]
+    outcome = (await mail.apply(addition, Expunge(box, uids("1"), only_deleted=False, all_or_none=True)))[1]
+    assert isinstance(outcome, Expunged)
+    assert outcome.uids == uids("1")
+    assert await mail.uids() == [2, 3]
+    await mail.apply(Expunge(box, uids("2:3"), only_deleted=False, all_or_none=True))
+    with pytest.raises(MessageGone):
+        await mail.apply(Expunge(box, uids("2"), only_deleted=False, all_or_none=True))

@@ -159,7 +159,19 @@ SEARCHES = st.one_of(
 NAMED = st.builds(a.MailboxName, NAMES)
 SELECTS = st.builds(a.Select, NAMES)
 COPIES = st.builds(a.Copy, SETS, NAMES)
-MESSAGES = st.builds(a.AppendMessage, FLAGS, st.none() | MOMENTS, st.binary(max_size=50), st.booleans())
+CATENATE_PARTS = st.builds(a.CatenateUrl, TEXT) | st.builds(
+    a.CatenateText, st.binary(max_size=50), st.booleans(), st.booleans()
+)
+MESSAGES = st.builds(
+    a.AppendMessage, FLAGS, st.none() | MOMENTS, st.binary(max_size=50), st.booleans(), st.booleans()
+) | st.builds(
+    a.AppendMessage,
+    FLAGS,
+    st.none() | MOMENTS,
+    st.just(b""),
+    parts=st.lists(CATENATE_PARTS, min_size=1, max_size=4).map(tuple),
+)
+ONE_MESSAGE = (NUMBERS | st.just(STAR)).map(lambda number: SequenceSet(((number, number),)))
 
 ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"LOGIN": st.builds(a.Login, TEXT, TEXT),
@@ -186,6 +198,7 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"COPY": COPIES,
     b"MOVE": COPIES,
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
+    b"REPLACE": st.builds(a.Replace, ONE_MESSAGE, NAMES, MESSAGES),
 }
 """What each command can say; those that are missing say nothing."""
 

@@ -9,7 +9,7 @@ from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailbo
 from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
-from mailwren.imap.ext import context, objectid, savedate, within
+from mailwren.imap.ext import context, objectid, replace, savedate, within
 from mailwren.imap.syntax import Row, Syntax
 
 # --- what stands inside commands ----------------------------------------------------------------------------
@@ -67,11 +67,13 @@ STORE: Final = storing.store_syntax(STORE_MODIFIERS)
 CANCELUPDATE: Final = context.CANCELUPDATE
 COPY: Final = copy.COPY
 MOVE: Final = copy.MOVE
+REPLACE: Final = replace.REPLACE
 
 COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
     *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
     *(UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
     *(CANCELUPDATE,),
+    REPLACE,
 )
 """All of them."""

@@ -6,6 +6,7 @@ from mailwren.store import errors
 
 _CODES: tuple[tuple[type[errors.StoreError], bytes], ...] = (
     (errors.NoSuchMailbox, b"NONEXISTENT"),
+    (errors.MessageGone, b"EXPUNGEISSUED"),
     (errors.MailboxExists, b"ALREADYEXISTS"),
     (errors.MailboxHasChildren, b"HASCHILDREN"),
     (errors.InvalidName, b"CANNOT"),

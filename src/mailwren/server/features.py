@@ -30,7 +30,7 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
-from mailwren.server.ext import context
+from mailwren.server.ext import context, replace
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -90,6 +90,14 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Command(syntax.STORE, State.SELECTED, store.run_store, Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE, uid_form=True),
     Command(syntax.COPY, State.SELECTED, copy.run_copy, Effect.USES_NUMBERS, uid_form=True),
     Command(syntax.MOVE, State.SELECTED, copy.run_move, Effect.USES_NUMBERS, uid_form=True),
+    Command(
+        syntax.REPLACE,
+        State.SELECTED,
+        replace.run_replace,
+        Effect.USES_NUMBERS | Effect.TAKES_MESSAGE,
+        uid_form=True,
+        before_literal=replace.check_before_replacement,
+    ),
 )
 
 
@@ -133,6 +141,9 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("OBJECTID", "RFC 8474 §3", State.LOGGED_IN),
     Capability("SAVEDATE", "RFC 8514 §4.1", State.LOGGED_IN),
     Capability("WITHIN", "RFC 5032 §2", State.LOGGED_IN),
+    Capability("REPLACE", "RFC 8508 §3.1", State.LOGGED_IN),
+    Capability("CATENATE", "RFC 4469 §2", State.LOGGED_IN),
+    Capability("URL-PARTIAL", "RFC 5550 §5.7.1", State.LOGGED_IN),
 )
 
 ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2"}

@@ -2,6 +2,7 @@
 
 StoreError
 ├── NoSuchMailbox        no mailbox of that name or key (any more)
+├── MessageGone          a message that was to be removed is not there any more
 ├── MailboxExists        the name is taken
 ├── MailboxHasChildren   a name cannot be removed while others stand below it
 ├── InvalidName          a name that no mailbox can have
@@ -20,6 +21,10 @@ class StoreError(Exception):
 
 class NoSuchMailbox(StoreError):
     """No mailbox of that name or key, or not any more."""
+
+
+class MessageGone(StoreError):
+    """A message that was to be removed is not there any more."""
 
 
 class MailboxExists(StoreError):

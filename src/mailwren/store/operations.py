@@ -113,11 +113,15 @@ class Expunge:
     """Remove messages. With ``only_deleted`` only those flagged ``\\Deleted``. Outcome: :class:`Expunged`.
 
     ``uids`` of ``None`` means every message. What is removed stays restorable for a time.
+
+    Raises:
+        MessageGone: with ``all_or_none``, one of ``uids`` does not exist.
     """
 
     mailbox: MailboxId
     uids: RangeSet | None = None
     only_deleted: bool = True
+    all_or_none: bool = False
 
 
 @dataclass(frozen=True, slots=True)

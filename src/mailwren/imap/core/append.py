@@ -1,10 +1,10 @@
-"""APPEND of one or several messages, and the response code that tells their UIDs."""
+"""APPEND of one or several messages, sent whole or put together by CATENATE, and the code that tells their UIDs."""
 
 from datetime import datetime
 
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import dates, wire
-from mailwren.imap.core.arguments import Append, AppendMessage
+from mailwren.imap.core.arguments import Append, AppendMessage, CatenatePart, CatenateText, CatenateUrl
 from mailwren.imap.frames import Literal
 from mailwren.imap.scanner import Scanner
 from mailwren.imap.syntax import Syntax
@@ -15,29 +15,98 @@ def parse_append(scanner: Scanner) -> Append:
     """``append = "APPEND" SP mailbox 1*append-message`` (RFC 3502 §6.3.11, RFC 9051 §9)."""
     scanner.space()
     mailbox = scanner.mailbox()
-    messages = [_message(scanner)]
+    messages = [parse_message(scanner)]
     while not scanner.at_end():
-        messages.append(_message(scanner))
+        messages.append(parse_message(scanner))
     return Append(mailbox, tuple(messages))
 
 
-def check_message_to_come(scanner: Scanner) -> None:
+def check_message_to_come(scanner: Scanner) -> list[str]:
     """What stands before a message that the client is about to send, and the messages before that one.
+
+    Returns:
+        The URLs of CATENATE so far.
 
     Raises:
         BadCommand: wrong already.
     """
-    _message_options(scanner)
-    while not scanner.at_end():
-        scanner.literal()
+    urls: list[str] = []
+    while True:
         _message_options(scanner)
+        if scanner.take_word(b"CATENATE"):
+            scanner.open()
+            if _waits_inside_catenate(scanner, urls):
+                return urls
+        else:
+            utf8 = _open_utf8(scanner)
+            if scanner.at_end():
+                return urls
+            scanner.literal()
+            if utf8:
+                scanner.close()
 
 
-def _message(scanner: Scanner) -> AppendMessage:
-    """``append-message = [SP flag-list] [SP date-time] SP (literal / literal8)``."""
+def _waits_inside_catenate(scanner: Scanner, urls: list[str]) -> bool:
+    """Collect the URLs of pieces; whether what waits is one of the pieces."""
+    while True:
+        if scanner.take_word(b"URL"):
+            if scanner.at_end():
+                return True
+            urls.append(scanner.text("a URL"))
+        else:
+            utf8 = _open_text(scanner)
+            if scanner.at_end():
+                return True
+            scanner.literal()
+            if utf8:
+                scanner.close()
+        if scanner.take_close():
+            return False
+        scanner.space()
+
+
+def parse_message(scanner: Scanner) -> AppendMessage:
+    """``append-message = [SP flag-list] [SP date-time] SP append-data`` (RFC 4466 §2.6).
+
+    ``append-data = literal / literal8 / "CATENATE" SP "(" cat-part *(SP cat-part) ")" / "UTF8" SP "(" literal8 ")"``
+    (RFC 4469 §5, RFC 6855 §4).
+    """
     flags, date = _message_options(scanner)
+    if scanner.take_word(b"CATENATE"):
+        return AppendMessage(flags, date, b"", parts=tuple(scanner.parenthesised(lambda: _part(scanner))))
+    utf8 = _open_utf8(scanner)
     literal = scanner.literal()
-    return AppendMessage(flags, date, literal.octets, literal.binary)
+    if utf8:
+        scanner.close()
+    return AppendMessage(flags, date, literal.octets, literal.binary, utf8)
+
+
+def _part(scanner: Scanner) -> CatenatePart:
+    """``cat-part = "TEXT" SP literal / "URL" SP astring / "UTF8" SP "(" literal8 ")"``."""
+    if scanner.take_word(b"URL"):
+        return CatenateUrl(scanner.text("a URL"))
+    utf8 = _open_text(scanner)
+    literal = scanner.literal()
+    if utf8:
+        scanner.close()
+    return CatenateText(literal.octets, literal.binary, utf8)
+
+
+def _open_text(scanner: Scanner) -> bool:
+    """``"TEXT" SP``, or ``"UTF8" SP "("``; whether it was the latter."""
+    if scanner.take_word(b"TEXT"):
+        return False
+    if not _open_utf8(scanner):
+        raise scanner.failure("TEXT or URL")
+    return True
+
+
+def _open_utf8(scanner: Scanner) -> bool:
+    """``["UTF8" SP "("]``; whether it was there."""
+    if not scanner.take_word(b"UTF8"):
+        return False
+    scanner.open()
+    return True
 
 
 def _message_options(scanner: Scanner) -> tuple[tuple[str, ...], datetime | None]:
@@ -58,20 +127,38 @@ def write_append(arguments: Append, writer: CommandWriter) -> None:
     writer.raw(b" ")
     writer.mailbox(arguments.mailbox)
     for message in arguments.messages:
-        if message.flags:
-            writer.raw(b" " + wire.flag_list(message.flags))
-        if message.internal_date is not None:
-            writer.raw(b" " + dates.write_date_time(message.internal_date))
-        writer.raw(b" ")
-        writer.literal(_as_literal(message))
+        write_message(message, writer)
 
 
-def _as_literal(message: AppendMessage) -> Literal:
-    octets = message.literal
-    if isinstance(octets, Literal):
-        return octets
-    assert isinstance(octets, bytes)
-    return Literal(len(octets), octets, message.binary)
+def write_message(message: AppendMessage, writer: CommandWriter) -> None:
+    """The counterpart of :func:`parse_message`."""
+    if message.flags:
+        writer.raw(b" " + wire.flag_list(message.flags))
+    if message.internal_date is not None:
+        writer.raw(b" " + dates.write_date_time(message.internal_date))
+    writer.raw(b" ")
+    if not message.parts:
+        _write_literal(message, b"", writer)
+        return
+    for index, part in enumerate(message.parts):
+        writer.raw(b" " if index else b"CATENATE (")
+        if isinstance(part, CatenateUrl):
+            writer.raw(b"URL ")
+            writer.astring(part.url.encode("utf-8"))
+        else:
+            _write_literal(part, b"TEXT ", writer)
+    writer.raw(b")")
+
+
+def _write_literal(text: AppendMessage | CatenateText, prefix: bytes, writer: CommandWriter) -> None:
+    octets = text.literal
+    if not isinstance(octets, Literal):
+        assert isinstance(octets, bytes)
+        octets = Literal(len(octets), octets, text.binary)
+    writer.raw(b"UTF8 (" if text.utf8 else prefix)
+    writer.literal(octets)
+    if text.utf8:
+        writer.raw(b")")
 
 
 APPEND = Syntax(b"APPEND", "9051 §6.3.12", parse_append, write_append)

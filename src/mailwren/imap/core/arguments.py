@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date as calendar_date
 from datetime import datetime
 from enum import Enum
+from typing import TypeAlias
 
 from mailwren.imap.sequence_set import SequenceSet
 
@@ -113,8 +114,31 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class CatenateUrl:
+    """A piece of a message that CATENATE puts together: octets of a stored message (RFC 4469 §3)."""
+
+    url: str
+    """As the client wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatenateText:
+    """A piece of a message that CATENATE puts together: octets that the client sends (RFC 4469 §3)."""
+
+    literal: object
+    """``bytes``, or the spool that the framer's caller supplied for a big literal."""
+    binary: bool = False
+    """Sent as literal8."""
+    utf8: bool = False
+    """Sent as ``UTF8 (~{…}`` (RFC 6855 §4)."""
+
+
+CatenatePart: TypeAlias = CatenateUrl | CatenateText
+
+
+@dataclass(frozen=True, slots=True)
 class AppendMessage:
-    """One message of APPEND (RFC 9051 §6.3.12; several by RFC 3502)."""
+    """One message of APPEND (RFC 9051 §6.3.12; several by RFC 3502) or of REPLACE (RFC 8508 §3)."""
 
     flags: tuple[str, ...]
     internal_date: datetime | None
@@ -122,6 +146,10 @@ class AppendMessage:
     """The message: ``bytes``, or the spool that the framer's caller supplied for a big literal."""
     binary: bool = False
     """Sent as literal8 (RFC 3516 §4.4)."""
+    utf8: bool = False
+    """Sent as ``UTF8 (~{…})`` (RFC 6855 §4; RFC 9755 §B.1 has dropped that)."""
+    parts: tuple[CatenatePart, ...] = ()
+    """The pieces to put together instead of ``literal``, which is then empty (RFC 4469 §3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +161,16 @@ class Append:
 
 
 # --- selected -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """REPLACE (RFC 8508 §3)."""
+
+    message: SequenceSet
+    """The one number or UID of the message that goes; ``*`` is the last one."""
+    mailbox: str
+    replacement: AppendMessage
+
+
 @dataclass(frozen=True, slots=True)
 class UidExpunge:
     """UID EXPUNGE (RFC 9051 §6.4.9); plain EXPUNGE has no set."""

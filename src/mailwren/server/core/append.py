@@ -1,7 +1,10 @@
-"""APPEND of one or several messages (RFC 9051 §6.3.12, RFC 3502)."""
+"""APPEND of one or several messages, sent whole or put together (RFC 9051 §6.3.12, RFC 3502, RFC 4469)."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
+from mailwren.base import limits
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core import arguments as imap
 from mailwren.imap.core.append import append_uid_code, check_message_to_come
@@ -9,36 +12,36 @@ from mailwren.imap.errors import Refused
 from mailwren.imap.framing import Literal
 from mailwren.imap.scanner import Scanner
 from mailwren.server.core.list import tell_old_name
+from mailwren.server.ext.catenate import check_url, put_together
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
+from mailwren.store.octets import MessageSource, Spool
 from mailwren.store.operations import Append, Appended
 
 if TYPE_CHECKING:
     from mailwren.server.places import Place
     from mailwren.server.session import Session
-    from mailwren.store.octets import MessageSource
 
 
 async def run_append(session: "Session", arguments: imap.Append, request: Request) -> Completion | None:
     """Add messages, all or none, and answer once they are on disk."""
-    if any(message.literal == b"" for message in arguments.messages):
-        # "A zero-length message literal argument is an error … used to cancel the append" (RFC 3502 §6.3.11)
-        raise Refused("A message without a single octet cancels the APPEND")
-    place = await _target(session, arguments.mailbox)
-    outcomes = await place.account.apply(
-        [
-            Append(place.mailbox.id, _source(message), message.flags, message.internal_date)
-            for message in arguments.messages
-        ]
-    )
+    place = await target(session, arguments.mailbox)
+    async with to_append(session, place, arguments.messages) as operations:
+        outcomes = await place.account.apply(operations)
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
-    uids = RangeSet.of(outcome.uid for outcome in appended)
     await tell_old_name(session, arguments.mailbox, request.denormalized.get(arguments.mailbox))
-    return Completion(code=append_uid_code(appended[0].uid_validity, uids))
+    return Completion(code=code_of(appended))
+
+
+def code_of(appended: Sequence[Appended]) -> bytes:
+    """``APPENDUID`` of messages that were added to one mailbox."""
+    return append_uid_code(appended[0].uid_validity, RangeSet.of(outcome.uid for outcome in appended))
 
 
 async def check_before_message(session: "Session", scanner: Scanner) -> None:
     """Whether a message that the client waits to send could be added: nobody is to send megabytes in vain.
+
+    The scanner stands before the mailbox's name.
 
     Raises:
         BadCommand, Refused: no.
@@ -47,11 +50,14 @@ async def check_before_message(session: "Session", scanner: Scanner) -> None:
     if scanner.at_end():
         return  # what waits is the mailbox's name
     mailbox = scanner.mailbox()
-    check_message_to_come(scanner)
-    await _target(session, mailbox)
+    urls = check_message_to_come(scanner)
+    await target(session, mailbox)
+    for url in urls:
+        check_url(session, url)
 
 
-async def _target(session: "Session", name: str) -> "Place":
+async def target(session: "Session", name: str) -> "Place":
+    """The mailbox that messages are added to. Raises Refused."""
     try:
         place = await session.places.find(name)
     except NoSuchMailbox as error:
@@ -60,6 +66,41 @@ async def _target(session: "Session", name: str) -> "Place":
     return place
 
 
-def _source(message: imap.AppendMessage) -> "MessageSource":
-    literal = message.literal
-    return cast("MessageSource", literal.octets if isinstance(literal, Literal) else literal)
+@asynccontextmanager
+async def to_append(
+    session: "Session", place: "Place", messages: Sequence[imap.AppendMessage]
+) -> AsyncIterator[list[Append]]:
+    """The store's operations for what the client wants to add; what had to be put together goes afterwards.
+
+    Raises:
+        Refused: a message cannot be added.
+    """
+    if len(messages) > limits.LITERALS_PER_COMMAND:
+        raise Refused(f"More than {limits.LITERALS_PER_COMMAND} messages at once", b"LIMIT")
+    spools: list[Spool] = []
+    try:
+        operations: list[Append] = []
+        for message in messages:
+            source = await _source(session, message, spools)
+            operations.append(Append(place.mailbox.id, source, message.flags, message.internal_date))
+        yield operations
+    finally:
+        for spool in spools:
+            spool.close()
+
+
+async def _source(session: "Session", message: imap.AppendMessage, spools: list[Spool]) -> MessageSource:
+    if message.parts:
+        room = limits.COMMAND_SPOOLED - sum(spool.size for spool in spools)
+        spool = await put_together(session, message.parts, min(session.context.config.message_size_limit, room))
+        spools.append(spool)
+        empty = not spool.size
+        source: MessageSource = spool
+    else:
+        literal = message.literal
+        source = cast("MessageSource", literal.octets if isinstance(literal, Literal) else literal)
+        empty = source == b""
+    if empty:
+        # "A zero-length message literal argument is an error … used to cancel the append" (RFC 3502 §6.3.11)
+        raise Refused("A message without a single octet cancels the APPEND")
+    return source

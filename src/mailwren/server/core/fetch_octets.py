@@ -36,7 +36,7 @@ _PIECES = {
     SectionText.MIME: SectionPiece.MIME,
 }
 """What a section without field names asks of the message layer."""
-_WHOLE = 2**63
+WHOLE = 2**63
 """More octets than any part has."""
 _LINES = frozenset({"", "7bit", "8bit", "7-bit", "8-bit", "quoted-printable"})
 """Encodings whose line ends are those of the text."""
@@ -126,27 +126,52 @@ class OctetItem:
         return await self._body(account, content, room)
 
     # --- BODY -----------------------------------------------------------------------------------------------
+    async def octets(self, account: Account, content: ContentId) -> tuple[int, AsyncGenerator[bytes, None]] | None:
+        """What BODY[section] gives, for other uses than FETCH: how many octets, and the octets piece by piece.
+
+        Returns:
+            ``None`` where the message has no such part.
+
+        Raises:
+            StoreError: the octets cannot be read.
+        """
+        found = await self._found(account, content)
+        if found is None:
+            return None
+        if self.section.fields:
+            value = await self._selected_fields(account, content, found)
+            return len(value), self._fields_later(account, content, found)
+        start, stop = self._within(found)
+        return stop - start, _read_pieces(account, content, start, stop)
+
     async def _body(self, account: Account, content: ContentId, room: int) -> bytes | Streamed:
-        section = self.section
-        found: tuple[int, int] | None
-        if not section.part and section.text is SectionText.ALL:
-            found = 0, (await account.facts([content]))[0].size
-        else:
-            root = await account.structure(content)
-            found = section_range(root, section.part, _PIECES.get(section.text, SectionPiece.HEADER))
+        found = await self._found(account, content)
         if found is None:
             return self._label + b"NIL"
-        start, stop = found
-        if section.fields:
+        if self.section.fields:
             return await self._fields(account, content, found, room)
-        if self.item.partial is not None:
-            first, length = self.item.partial
-            start = min(start + first, stop)
-            stop = min(start + length, stop)
+        start, stop = self._within(found)
         if stop - start <= room:
             return self._written(await _read(account, content, start, stop))
         await _read(account, content, start, start + 1)  # one that is lost is refused before its size is told
         return Streamed(self._label, stop - start, _read_pieces(account, content, start, stop))
+
+    async def _found(self, account: Account, content: ContentId) -> tuple[int, int] | None:
+        """Where the section begins and ends in the message."""
+        section = self.section
+        if not section.part and section.text is SectionText.ALL:
+            return 0, (await account.facts([content]))[0].size
+        root = await account.structure(content)
+        return section_range(root, section.part, _PIECES.get(section.text, SectionPiece.HEADER))
+
+    def _within(self, found: tuple[int, int]) -> tuple[int, int]:
+        """The part of a section that the item asks for."""
+        start, stop = found
+        if self.item.partial is not None:
+            first, length = self.item.partial
+            start = min(start + first, stop)
+            stop = min(start + length, stop)
+        return start, stop
 
     async def _fields(
         self, account: Account, content: ContentId, header: tuple[int, int], room: int
@@ -181,7 +206,7 @@ class OctetItem:
         if part.body_end - part.body_start <= min(room, limits.OUTPUT_CHUNK):
             octets = self._part_of(await _decoded_whole(account, content, part))
             return self._written(octets, _sign(octets))
-        start, length = self.item.partial or (0, _WHOLE)
+        start, length = self.item.partial or (0, WHOLE)
         stop = start + length
         if min(length, part.body_end - part.body_start) <= room:
             octets = b"".join([piece async for piece in _cut(_decoded(account, content, part), start, stop)])

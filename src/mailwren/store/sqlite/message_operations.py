@@ -8,6 +8,7 @@ from typing import Final
 from mailwren.base import limits
 from mailwren.base.ids import ModSeq, Uid
 from mailwren.base.ranges import RangeSet
+from mailwren.store.errors import MessageGone
 from mailwren.store.operations import Append, Appended, Copied, Copy, Expunge, Expunged, Move
 from mailwren.store.sqlite import selection
 from mailwren.store.sqlite.content import add_content
@@ -141,12 +142,14 @@ def _remove(tx: Transaction, chosen: _Chosen, modseq: ModSeq) -> None:
 
 
 def expunge(tx: Transaction, operation: Expunge) -> Expunged:
-    """Remove messages; they stay restorable for a time. Raises NoSuchMailbox."""
+    """Remove messages; they stay restorable for a time. Raises NoSuchMailbox, MessageGone."""
     box = tx.mailbox(operation.mailbox)
-    if not (box.deleted if operation.only_deleted else box.messages):
+    if not operation.all_or_none and not (box.deleted if operation.only_deleted else box.messages):
         return Expunged(RangeSet(), box.highest_modseq)
     wanted = EVERYTHING if operation.uids is None else operation.uids
     chosen = _choose(tx, box, wanted, selection.DELETED if operation.only_deleted else selection.EXISTING)
+    if operation.all_or_none and chosen.uids != wanted:
+        raise MessageGone("the message does not exist any more")
     if not chosen.uids:
         return Expunged(chosen.uids, box.highest_modseq)
     modseq = tx.next_modseq()

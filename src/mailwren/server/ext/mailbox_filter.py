@@ -27,7 +27,8 @@ def names_mailbox(each: MailboxFilter, name: str, *, personal: bool, subscribed:
             return any(_below(name, root) for root in each.names)
         case "SUBTREE-ONE":
             return any(_below(name, root) and _levels_below(name, root) <= 1 for root in each.names)
-    return False
+        case _:
+            return False
 
 
 def _below(name: str, root: str) -> bool:

@@ -25,6 +25,18 @@ async def test_a_new_account_has_an_empty_inbox(mail: Mail) -> None:
     assert await mail.account.subscriptions() == frozenset()
 
 
+async def test_some_mailboxes(mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those asked for as they are now, and nothing for those that are no more; few and many alike."""
+    first, second = await mail.create("a"), await mail.create("b")
+    await mail.apply(DeleteMailbox("b"), RenameMailbox("a", "c"))
+    inbox = await mail.box()
+    for _ in range(2):
+        found = await mail.account.some_mailboxes([second.id, first.id, inbox.id, first.id])
+        assert sorted(found, key=lambda each: each.name) == [inbox, await mail.box("c")]
+        assert await mail.account.some_mailboxes([second.id]) == []
+        monkeypatch.setattr(limits, "ROWS_AT_ONCE", 0)
+
+
 async def test_create_makes_the_names_above(mail: Mail) -> None:
     """Missing parents become mailboxes; names come in order; every mailbox has its own numbers."""
     await mail.create("b/c/d")

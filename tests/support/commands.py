@@ -10,7 +10,9 @@ from mailwren.imap.core import arguments as a
 from mailwren.imap.core.arguments import FetchItem, SearchKey, Section, SectionText
 from mailwren.imap.core.mailboxes import SPECIAL_USES
 from mailwren.imap.core.search import all_of, any_of
+from mailwren.imap.ext import mailbox_filter, notify
 from mailwren.imap.ext.context import CancelUpdate
+from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
 from mailwren.imap.scanner import NUMBER64_MAX, NUMBER_MAX
@@ -173,6 +175,35 @@ MESSAGES = st.builds(
 )
 ONE_MESSAGE = (NUMBERS | st.just(STAR)).map(lambda number: SequenceSet(((number, number),)))
 
+# --- NOTIFY -------------------------------------------------------------------------------------------------
+NAMES_ONCE = st.lists(NAMES, min_size=1, max_size=3, unique=True).map(tuple)
+MAILBOX_FILTERS = st.builds(MailboxFilter, st.sampled_from(sorted(mailbox_filter.WITHOUT_NAMES))) | st.builds(
+    MailboxFilter, st.sampled_from(sorted(mailbox_filter.WITH_NAMES)), NAMES_ONCE
+)
+MESSAGE_EVENTS = st.sampled_from(
+    [(), notify.MESSAGE_EVENTS[:2], notify.MESSAGE_EVENTS[:3], notify.MESSAGE_EVENTS, ("VENDOR.THING",)]
+)
+SELECTED_GROUPS = st.builds(
+    notify.EventGroup, st.sampled_from(sorted(mailbox_filter.SELECTED)).map(MailboxFilter), MESSAGE_EVENTS
+) | st.builds(
+    notify.EventGroup,
+    st.just(MailboxFilter("SELECTED")),
+    st.just(notify.MESSAGE_EVENTS[:2]),
+    st.lists(ITEMS, min_size=1, max_size=3, unique=True).map(tuple),
+)
+OTHER_GROUPS = st.builds(
+    lambda mailboxes, first, second: notify.EventGroup(mailboxes, first + second),
+    MAILBOX_FILTERS,
+    MESSAGE_EVENTS,
+    _subsets(*notify.MAILBOX_EVENTS, notify.SERVER_METADATA_CHANGE, "OTHER"),
+)
+NOTIFIES = st.just(notify.Notify()) | st.builds(
+    lambda selected, others, status: notify.Notify((*selected, *others), status),
+    st.lists(SELECTED_GROUPS, min_size=1, max_size=1),
+    st.lists(OTHER_GROUPS, max_size=3),
+    st.booleans(),
+)
+
 ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"LOGIN": st.builds(a.Login, TEXT, TEXT),
     b"AUTHENTICATE": st.builds(a.Authenticate, st.just("PLAIN"), st.none() | st.binary(max_size=20)),
@@ -199,6 +230,7 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"MOVE": COPIES,
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
     b"REPLACE": st.builds(a.Replace, ONE_MESSAGE, NAMES, MESSAGES),
+    b"NOTIFY": NOTIFIES,
 }
 """What each command can say; those that are missing say nothing."""
 

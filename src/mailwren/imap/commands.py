@@ -10,6 +10,7 @@ from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.ext import context, objectid, replace, savedate, within
+from mailwren.imap.ext.notify import notify_syntax
 from mailwren.imap.syntax import Row, Syntax
 
 # --- what stands inside commands ----------------------------------------------------------------------------
@@ -68,6 +69,7 @@ CANCELUPDATE: Final = context.CANCELUPDATE
 COPY: Final = copy.COPY
 MOVE: Final = copy.MOVE
 REPLACE: Final = replace.REPLACE
+NOTIFY: Final = notify_syntax(FETCH_ITEMS)
 
 COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
@@ -75,5 +77,6 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
     *(CANCELUPDATE,),
     REPLACE,
+    NOTIFY,
 )
 """All of them."""

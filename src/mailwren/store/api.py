@@ -4,7 +4,7 @@ One awaited call is one transaction. Everything here is called on the event loop
 leaves it. ``tests/contract`` holds for every implementation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
@@ -40,6 +40,10 @@ class Account(Protocol):
 
     async def mailbox(self, name: str) -> Mailbox:
         """One mailbox as it is now. Raises NoSuchMailbox."""
+        ...
+
+    async def some_mailboxes(self, mailboxes: Collection[MailboxId]) -> list[Mailbox]:
+        """These mailboxes as they are now, all at the same moment, in any order; without those that are no more."""
         ...
 
     async def subscriptions(self) -> frozenset[str]:

@@ -182,27 +182,34 @@ def fetch_syntax(items: Iterable[Row[FetchItem]], modifiers: Iterable[Row[object
         return Fetch(messages, found, values)
 
     def write(arguments: Fetch, writer: CommandWriter) -> None:
-        writer.raw(b" " + wire.sequence_set(arguments.messages))
-        for index, item in enumerate(arguments.items):
-            name = item.name.removesuffix("[]") + ".PEEK" * item.peek
-            writer.raw(b" " if index else b" (")
-            writer.raw(name.encode("ascii"))
-            item_rows[name].write(item, writer)
-        writer.raw(b")")
+        writer.raw(b" " + wire.sequence_set(arguments.messages) + b" ")
+        write_item_list(arguments.items, item_rows, writer)
         write_parameters(arguments.modifiers, modifier_rows, writer)
 
     return Syntax(b"FETCH", "9051 §6.4.5", parse, write)
 
 
-def _parse_items(scanner: Scanner, rows: Mapping[str, Row[FetchItem]]) -> tuple[FetchItem, ...]:
-    def item() -> FetchItem:
-        return _parse_item(scanner, rows, scanner.name("a FETCH item"))
+def parse_item_list(scanner: Scanner, rows: Mapping[str, Row[FetchItem]]) -> tuple[FetchItem, ...]:
+    """``"(" fetch-att *(SP fetch-att) ")"``."""
+    items = tuple(scanner.parenthesised(lambda: _parse_item(scanner, rows, scanner.name("a FETCH item"))))
+    if len(items) > limits.FETCH_ITEMS:
+        raise BadCommand(f"more than {limits.FETCH_ITEMS} FETCH items")
+    return items
 
+
+def write_item_list(items: Iterable[FetchItem], rows: Mapping[str, Row[FetchItem]], writer: CommandWriter) -> None:
+    """The counterpart of :func:`parse_item_list`."""
+    for index, item in enumerate(items):
+        name = item.name.removesuffix("[]") + ".PEEK" * item.peek
+        writer.raw(b" " if index else b"(")
+        writer.raw(name.encode("ascii"))
+        rows[name].write(item, writer)
+    writer.raw(b")")
+
+
+def _parse_items(scanner: Scanner, rows: Mapping[str, Row[FetchItem]]) -> tuple[FetchItem, ...]:
     if scanner.at(b"("):
-        items = tuple(scanner.parenthesised(item))
-        if len(items) > limits.FETCH_ITEMS:
-            raise BadCommand(f"more than {limits.FETCH_ITEMS} FETCH items")
-        return items
+        return parse_item_list(scanner, rows)
     name = scanner.name("FETCH items")
     return _MACROS.get(name) or (_parse_item(scanner, rows, name),)
 

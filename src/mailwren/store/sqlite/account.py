@@ -7,7 +7,7 @@ leaves the event loop.
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from mailwren.store.sqlite.database import open_reader
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
 from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.log_reading import log_length, read_changes, read_mailbox
-from mailwren.store.sqlite.mailbox_rows import MAILBOX_BY_NAME, MAILBOXES, mailbox_of
+from mailwren.store.sqlite.mailbox_rows import MAILBOX_BY_NAME, MAILBOXES, MAILBOXES_BY_ID, mailbox_of
 from mailwren.store.sqlite.names import canonical
 from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
 from mailwren.store.sqlite.states import StateCache, States
@@ -145,6 +145,18 @@ class SqliteAccount:
         if not rows:
             raise NoSuchMailbox("the mailbox does not exist")
         return mailbox_of(rows[0])
+
+    async def some_mailboxes(self, mailboxes: Collection[MailboxId]) -> list[Mailbox]:
+        """These mailboxes as they are now, without those that are no more."""
+        if len(mailboxes) > limits.ROWS_AT_ONCE:
+            wanted = frozenset(mailboxes)
+            return [each for each in (await self.mailboxes()).values() if each.id in wanted]
+        return self._some_mailboxes(mailboxes)
+
+    @translated
+    def _some_mailboxes(self, mailboxes: Collection[MailboxId]) -> list[Mailbox]:
+        rows = json.loads(fetch_value(self._reader, MAILBOXES_BY_ID, (json.dumps(list(mailboxes)),)))
+        return [mailbox_of(row) for row in rows]
 
     async def subscriptions(self) -> frozenset[str]:
         """The names subscribed to, existing or not."""

@@ -28,6 +28,12 @@ MAILBOXES: Final = (
     "special_use, messages, unseen, deleted, size, deleted_size)) FROM (SELECT * FROM mailbox ORDER BY name)"
 )
 """All mailboxes, as one JSON text."""
+MAILBOXES_BY_ID: Final = (
+    "SELECT json_group_array(json_array(id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, "
+    "special_use, messages, unseen, deleted, size, deleted_size)) FROM mailbox "
+    "WHERE id IN (SELECT value FROM json_each(?))"
+)
+"""Those whose keys are in a JSON array, in the same way."""
 
 
 def mailbox_of(row: Any) -> Mailbox:  # Any: a row of SQLite's, whose columns have no static types

@@ -1,6 +1,6 @@
 """A small account in memory, and ways to look into any account."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +112,10 @@ class FakeAccount:
         if name not in self.boxes:
             raise NoSuchMailbox(name)
         return self.boxes[name]
+
+    async def some_mailboxes(self, mailboxes: Collection[MailboxId]) -> list[Mailbox]:
+        """By key."""
+        return [each for each in self.boxes.values() if each.id in mailboxes]
 
     async def subscriptions(self) -> frozenset[str]:
         """Names subscribed to."""

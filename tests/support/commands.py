@@ -12,6 +12,7 @@ from mailwren.imap.core.mailboxes import SPECIAL_USES
 from mailwren.imap.core.search import all_of, any_of
 from mailwren.imap.ext import mailbox_filter, notify
 from mailwren.imap.ext.context import CancelUpdate
+from mailwren.imap.ext.language import Language
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
@@ -209,6 +210,7 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"AUTHENTICATE": st.builds(a.Authenticate, st.just("PLAIN"), st.none() | st.binary(max_size=20)),
     b"ENABLE": st.builds(a.Enable, st.lists(ATOMS.map(str.upper), min_size=1, max_size=3).map(tuple)),
     b"ID": st.builds(a.Identify, st.lists(st.tuples(TEXT, st.none() | TEXT), max_size=3).map(tuple)),
+    b"LANGUAGE": st.builds(Language, st.lists(st.sampled_from(["de", "en-GB", "*", "x-a-b"]), max_size=3).map(tuple)),
     b"SELECT": SELECTS,
     b"EXAMINE": SELECTS,
     b"CREATE": st.builds(a.Create, NAMES, _subsets(*SPECIAL_USES), st.booleans()),

@@ -29,6 +29,10 @@ FETCH_ITEMS: Final = 500
 """Items of one FETCH: each is answered for each message."""
 LIST_PATTERNS: Final = 100
 """Patterns in one LIST: each is tried on every mailbox (RFC 5258 §6 sets no bound)."""
+LANGUAGE_RANGES: Final = 50
+"""Languages in one LANGUAGE command: more than anybody speaks."""
+QUOTA_RESOURCES: Final = 20
+"""Resources in one SETQUOTA; there are four."""
 IDENTIFICATION_FIELDS: Final = 100
 """Field and value pairs of ID; RFC 2971 §3.3 allows 30, some clients send a few more."""
 NESTING: Final = 50

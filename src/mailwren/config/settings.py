@@ -293,6 +293,14 @@ class Config:
         default_factory=lambda: {"name": "Mailwren", "version": __version__},
         metadata=_row("id", IdFields(), "What the server answers to ID (RFC 2971 §3.3)."),
     )
+    language: str = field(
+        default="i-default",
+        metadata=_row(
+            "language",
+            Text('the tag of a language, "en", "de" or "i-default"', r"en|de|i-default"),
+            "The language of clients that ask for the default one (RFC 5255 §3.2); others name theirs.",
+        ),
+    )
     log_format: LogFormat = field(
         default=LogFormat.AUTO,
         metadata=_row(

@@ -9,7 +9,7 @@ from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailbo
 from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
-from mailwren.imap.ext import context, objectid, replace, savedate, within
+from mailwren.imap.ext import context, language, objectid, replace, savedate, within
 from mailwren.imap.ext.notify import notify_syntax
 from mailwren.imap.syntax import Row, Syntax
 
@@ -39,6 +39,7 @@ CAPABILITY: Final = session.CAPABILITY
 NOOP: Final = session.NOOP
 LOGOUT: Final = session.LOGOUT
 ID: Final = session.ID
+LANGUAGE: Final = language.LANGUAGE
 STARTTLS: Final = login.STARTTLS
 AUTHENTICATE: Final = login.AUTHENTICATE
 LOGIN: Final = login.LOGIN
@@ -72,6 +73,7 @@ REPLACE: Final = replace.REPLACE
 NOTIFY: Final = notify_syntax(FETCH_ITEMS)
 
 COMMANDS: Final[tuple[Syntax[Any], ...]] = (
+    *(LANGUAGE,),
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
     *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
     *(UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from mailwren.base.ranges import RangeSet
@@ -16,6 +17,8 @@ _SPECIAL: Final = re.compile(rb"([\"\\])")
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _QUOTED_MAX: Final = 1000
 """Longer strings are written as literals, which readers need not search for quotes."""
+_TEXTS_REMEMBERED: Final = 256
+"""Nearly every command ends with one of a few dozen texts."""
 
 
 # --- strings ------------------------------------------------------------------------------------------------
@@ -95,6 +98,7 @@ def flag_list(flags: Iterable[str]) -> bytes:
 
 
 # --- response lines -----------------------------------------------------------------------------------------
+@lru_cache(_TEXTS_REMEMBERED)
 def response_text(text: str, utf8: bool = False) -> bytes:
     """Words for people, on one line that cannot be taken for a response code (RFC 9051 §7.1, resp-text).
 

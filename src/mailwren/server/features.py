@@ -30,7 +30,7 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
-from mailwren.server.ext import context, replace
+from mailwren.server.ext import context, language, replace
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -41,6 +41,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Command(syntax.NOOP, State.ANY, general.run_noop),
     Command(syntax.LOGOUT, State.ANY, general.run_logout),
     Command(syntax.ID, State.ANY, general.run_id),
+    Command(syntax.LANGUAGE, State.ANY, language.run_language),
     # not authenticated
     Command(syntax.STARTTLS, State.NOT_AUTHENTICATED, login.run_starttls),
     Command(syntax.AUTHENTICATE, State.NOT_AUTHENTICATED, login.run_authenticate),
@@ -144,6 +145,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("REPLACE", "RFC 8508 §3.1", State.LOGGED_IN),
     Capability("CATENATE", "RFC 4469 §2", State.LOGGED_IN),
     Capability("URL-PARTIAL", "RFC 5550 §5.7.1", State.LOGGED_IN),
+    Capability("LANGUAGE", "RFC 5255 §3"),
 )
 
 ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2"}

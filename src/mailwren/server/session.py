@@ -22,7 +22,7 @@ from mailwren.imap import wire
 from mailwren.imap.errors import BadCommand, Bye, ImapError, Refused
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
-from mailwren.server import failures, notices
+from mailwren.server import failures, languages, notices
 from mailwren.server.places import Places
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
 from mailwren.server.selected import Selected
@@ -52,6 +52,7 @@ class Session:
         selected: the selected mailbox, if any.
         enabled: upper-case names turned on by ENABLE.
         client_id: what the client said of itself with ID.
+        language: the tag of the language to write to people in (RFC 5255 §3).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Session:
         self.places = Places(self)
         self.enabled: set[str] = set()
         self.client_id: dict[str, str | None] = {}
+        self.language = languages.DEFAULT
         self.selected: Selected | None = None
         self.saved = RangeSet()
         self.idling = False
@@ -117,6 +119,17 @@ class Session:
         self._output.append(data)
         self._output_size += len(data)
 
+    def translated(self, text: str) -> str:
+        """English words for people in the session's language."""
+        return languages.catalogue(self.language).translate(text)
+
+    def say(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> None:
+        """Queue a status response whose words are for people (RFC 9051 §7.1)."""
+        if self.language == languages.DEFAULT:
+            self.send(wire.status_line(tag, status, text, code))
+        else:
+            self.send(wire.status_line(tag, status, self.translated(text), code, utf8=True))
+
     async def flush(self) -> None:
         """Hand queued output to the transport and wait while the client does not read."""
         if self._output:
@@ -165,7 +178,7 @@ class Session:
         if not self.rev2:
             raise Bye("The selected mailbox was deleted")
         self.select(None)
-        self.send(b"* OK [CLOSED] The selected mailbox was deleted\r\n")
+        self.say(b"OK", "The selected mailbox was deleted", b"CLOSED")
 
     def _numbers_wait(self) -> bool:
         """Whether the next pipelined command names messages by number: then no EXPUNGE may come before it."""
@@ -340,12 +353,11 @@ class Session:
         # A command that has just looked need not look again, unless a hint came meanwhile.
         again = self._mailbox_hint or not self._looked
         await self.tell(may_expunge=may_expunge, refresh=again, with_uid=request.by_uid)
-        code = b"[" + completion.code + b"] " if completion.code else b""
-        text = completion.text or (b"UID " if request.by_uid else b"") + request.name + b" completed"
-        self.send(request.tag + b" OK " + code + text + b"\r\n")
+        text = completion.text or f"{'UID ' * request.by_uid}{request.name.decode('ascii')} completed"
+        self.say(b"OK", text, completion.code, request.tag)
 
     def _answer(self, tag: bytes, error: ImapError) -> None:
-        self.send(wire.status_line(tag, error.status, error.text, error.code))
+        self.say(error.status, error.text, error.code, tag)
 
     def _count_bad(self) -> None:
         """Probes and speakers of other protocols are shown the door before login."""

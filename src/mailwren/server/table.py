@@ -50,7 +50,7 @@ class Completion:
 
     code: bytes = b""
     """The response code without brackets."""
-    text: bytes = b""
+    text: str = ""
     """Instead of ``NAME completed``."""
     silent: bool = False
     """The command answered for itself: no tagged line is sent (LOGOUT's end, STARTTLS)."""

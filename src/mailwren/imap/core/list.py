@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
 from mailwren.base import limits
@@ -215,21 +216,37 @@ def _extended_item(scanner: Scanner) -> tuple[str, tuple[str, ...]]:
 
 Namespaces: TypeAlias = Sequence[tuple[str, str | None]]
 """Prefixes and separators."""
+_NO_TRANSLATIONS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def write_namespace(personal: Namespaces, other_users: Namespaces, shared: Namespaces, utf8: bool = False) -> bytes:
-    """``* NAMESPACE personal other shared`` (RFC 9051 §7.3.3)."""
-    return b"* NAMESPACE %b %b %b\r\n" % (
-        _namespaces(personal, utf8),
-        _namespaces(other_users, utf8),
-        _namespaces(shared, utf8),
-    )
+def write_namespace(
+    personal: Namespaces,
+    other_users: Namespaces,
+    shared: Namespaces,
+    utf8: bool = False,
+    translations: Mapping[str, str] = _NO_TRANSLATIONS,
+) -> bytes:
+    """``* NAMESPACE personal other shared`` (RFC 9051 §7.3.3).
+
+    Args:
+        personal: the user's own namespaces.
+        other_users: those of other users.
+        shared: those of nobody in particular.
+        utf8: whether names are UTF-8 on this connection.
+        translations: what to show people instead of a prefix (RFC 5255 §3.4).
+    """
+    parts = [
+        b"(" + b"".join(_namespace(each, utf8, translations) for each in namespaces) + b")" if namespaces else b"NIL"
+        for namespaces in (personal, other_users, shared)
+    ]
+    return b"* NAMESPACE " + b" ".join(parts) + b"\r\n"
 
 
-def _namespaces(namespaces: Namespaces, utf8: bool) -> bytes:
-    if not namespaces:
-        return b"NIL"
-    return b"(" + b"".join(
-        b"(" + wire.string(names.encode(prefix, utf8), utf8) + b" " + _separator(separator) + b")"
-        for prefix, separator in namespaces
-    ) + b")"  # fmt: skip
+def _namespace(namespace: tuple[str, str | None], utf8: bool, translations: Mapping[str, str]) -> bytes:
+    prefix, separator = namespace
+    text = b"(" + wire.string(names.encode(prefix, utf8), utf8) + b" " + _separator(separator)
+    translation = translations.get(prefix)
+    if translation is not None:
+        # "the string is encoded in Modified UTF-7" (RFC 5255 §3.5), whatever else is enabled
+        text += b' "TRANSLATION" (' + wire.string(names.encode_utf7(translation)) + b")"
+    return text + b")"

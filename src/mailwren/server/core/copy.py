@@ -24,7 +24,7 @@ async def run_move(session: "Session", arguments: imap.Copy, request: Request) -
     session.mailbox.require_write()
     outcome = await _transfer(session, arguments, request, Move)
     if outcome is not None:
-        session.send(b"* OK [" + _copy_uid(outcome) + b"] Moved\r\n")
+        session.say(b"OK", "Moved", _copy_uid(outcome))
     return None
 
 

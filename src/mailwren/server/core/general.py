@@ -28,7 +28,7 @@ async def run_noop(_session: "Session", _arguments: NoArguments, _request: Reque
 async def run_logout(session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
     """End the session: BYE, then OK, then the connection closes (RFC 9051 §6.1.3)."""
     session.select(None)
-    session.send(b"* BYE Logging out\r\n")
+    session.say(b"BYE", "Logging out")
     session.end()
     return None
 

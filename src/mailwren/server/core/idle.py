@@ -26,4 +26,4 @@ async def run_idle(session: "Session", _arguments: NoArguments, _request: Reques
         session.idling = False
     if line.strip().upper() != b"DONE":
         raise BadCommand("IDLE ends with DONE")
-    return Completion(text=b"IDLE terminated")
+    return Completion(text="IDLE terminated")

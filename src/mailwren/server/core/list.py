@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mailwren.imap import names
 from mailwren.imap.core import arguments as imap
-from mailwren.imap.core.list import write_list_row, write_namespace
+from mailwren.imap.core.list import Namespaces, write_list_row, write_namespace
 from mailwren.server.core.status import send_status
 from mailwren.server.places import Place
 from mailwren.server.table import Completion, Request
@@ -15,14 +15,24 @@ from mailwren.store.values import SEPARATOR
 if TYPE_CHECKING:
     from mailwren.server.session import Session
 
+PERSONAL: Final[Namespaces] = (("", SEPARATOR),)
+OTHER_USERS: Final[Namespaces] = ()
+SHARED: Final[Namespaces] = ()
 _NOT_THERE: Final = ("\\NonExistent", "\\Noselect")
 """No mailbox of that name: in the new words, and in the old one for the clients that know no other."""
 
 
 async def run_namespace(session: "Session", _arguments: imap.NoArguments, _request: Request) -> Completion | None:
-    """One personal namespace without a prefix: several clients overlook a prefix."""
-    session.send(write_namespace((("", SEPARATOR),), (), ()))
+    """Say where whose mailboxes are."""
+    send_namespace(session)
     return None
+
+
+def send_namespace(session: "Session") -> None:
+    """One personal namespace without a prefix: several clients overlook a prefix."""
+    prefixes = [prefix for prefix, _ in (*OTHER_USERS, *SHARED)]
+    translations = {prefix: shown for prefix in prefixes if (shown := session.translated(prefix)) != prefix}
+    session.send(write_namespace(PERSONAL, OTHER_USERS, SHARED, session.utf8, translations))
 
 
 async def run_list(session: "Session", arguments: imap.List, request: Request) -> Completion | None:

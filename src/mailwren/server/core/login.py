@@ -16,6 +16,7 @@ from mailwren.base.logs import log
 from mailwren.imap.core.arguments import Authenticate, Login, NoArguments
 from mailwren.imap.core.login import decode_base64
 from mailwren.imap.errors import BadCommand, Refused
+from mailwren.server.languages import DEFAULT
 from mailwren.server.protocol import ConnectionClosed
 from mailwren.server.table import Completion, Request
 from mailwren.store.defaults import ensure_default_mailboxes
@@ -68,6 +69,7 @@ async def run_starttls(session: "Session", _arguments: NoArguments, request: Req
     session.connection.framer.discard_buffer()
     await session.connection.start_tls(session.context.tls(), session.context.config.login_timeout)
     session.client_id = {}
+    session.language = DEFAULT  # whoever stood between may have chosen it (RFC 5255 §3.1)
     return Completion(silent=True)
 
 
@@ -125,4 +127,4 @@ async def _log_in(session: "Session", credentials: Credentials) -> Completion:
     capabilities = session.features.capability_text(session)
     # Several clients overlook the response code, others the untagged line: both are sent.
     session.send(b"* CAPABILITY " + capabilities + b"\r\n")
-    return Completion(code=b"CAPABILITY " + capabilities, text=b"Logged in")
+    return Completion(code=b"CAPABILITY " + capabilities, text="Logged in")

@@ -46,7 +46,7 @@ async def run_delete(session: "Session", arguments: MailboxName, request: Reques
     if selected is not None and (selected.account, selected.id) == (home.account, outcome.mailbox.id):
         session.select(None)
         if session.rev2:
-            session.send(b"* OK [CLOSED] The selected mailbox was deleted\r\n")
+            session.say(b"OK", "The selected mailbox was deleted", b"CLOSED")
     await tell_old_name(session, name, request.denormalized.get(name))
     return None
 

@@ -21,7 +21,7 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
     if session.selected is not None:
         session.select(None)
         if session.rev2:
-            session.send(b"* OK [CLOSED] Previous mailbox closed\r\n")
+            session.say(b"OK", "Previous mailbox closed", b"CLOSED")
     place = await session.places.find(arguments.mailbox)
     place.require("r")
     state = await place.account.open_mailbox(place.mailbox.id)
@@ -50,10 +50,10 @@ async def _introduce(session: "Session", selected: Selected, old_name: str | Non
         send(b"* %d RECENT\r\n" % selected.recent_count())
         first = _first_unseen(selected)
         if first is not None:
-            send(b"* OK [UNSEEN %d] First unseen message\r\n" % (first + 1))
-    send(b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % mailbox.uid_validity)
-    send(b"* OK [UIDNEXT %d] Predicted next UID\r\n" % mailbox.uid_next)
-    send(b"* OK [" + mailbox_id_code(mailbox.object_id) + b"] Mailbox id\r\n")
+            session.say(b"OK", "First unseen message", b"UNSEEN %d" % (first + 1))
+    session.say(b"OK", "UIDs valid", b"UIDVALIDITY %d" % mailbox.uid_validity)
+    session.say(b"OK", "Predicted next UID", b"UIDNEXT %d" % mailbox.uid_next)
+    session.say(b"OK", "Mailbox id", mailbox_id_code(mailbox.object_id))
 
 
 def _first_unseen(selected: Selected) -> int | None:

@@ -207,4 +207,4 @@ async def run_cancel_update(session: "Session", arguments: CancelUpdate, _reques
             raise BadCommand("No updates go by this tag")
     for tag in arguments.tags:
         known.pop(tag, None)
-    return Completion(text=b"No further updates")
+    return Completion(text="No further updates")

@@ -33,7 +33,7 @@ async def run_replace(session: "Session", arguments: imap.Replace, request: Requ
         appended = await _apply(session, place, operations, uids)
     await tell_old_name(session, arguments.mailbox, request.denormalized.get(arguments.mailbox))
     # "in an untagged OK before sending the EXPUNGE" (RFC 8508 §4.3): the notices come behind this.
-    session.send(b"* OK [" + code_of(appended) + b"] Replacement message ready\r\n")
+    session.say(b"OK", "Replacement message ready", code_of(appended))
     return None
 
 

@@ -12,6 +12,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.store.check import Finding, Severity, account_folders, check_account
 from mailwren.store.errors import AccountDamaged, MessageDamaged, StoreUnavailable
 from mailwren.store.operations import FlagMode
+from mailwren.store.sqlite.schema import MIGRATIONS
 from tests.contract.harness import Mail, message, uids
 
 LARGE = limits.BLOB_IN_DATABASE * 2
@@ -235,7 +236,7 @@ async def test_a_newer_database_is_not_touched(broken: Mail) -> None:
     (finding,) = check_account(broken.account_folder)
     assert "version 999" in finding.what
     with sqlite3.connect(broken.account_folder / "mail.sqlite3") as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.close()
     await broken.store.close()
     await broken.open()

@@ -148,6 +148,17 @@ ORPHAN_SECONDS: Final = 3600
 FORMER_NAMES: Final = 10_000
 """Names of mailboxes that are no more whose last UIDVALIDITY is remembered one by one."""
 
+ANNOTATION_VALUE: Final = LITERAL_IN_MEMORY
+"""Octets of one annotation's value; RFC 5464 §4.1 asks for 1024, clients keep colours, signatures and rules."""
+ANNOTATION_NAME: Final = 1000
+"""Octets of an annotation's name."""
+ANNOTATIONS_PER_MAILBOX: Final = 1000
+"""Annotations of one mailbox, or of the server for one user; RFC 5464 §4.1 asks for 10."""
+ANNOTATION_OCTETS: Final = 20 * 1024 * 1024
+"""Octets of all annotations of an account together."""
+ANNOTATIONS_REMOVED: Final = 1000
+"""Annotations removed last that an account remembers, to tell clients of it."""
+
 # --- search -------------------------------------------------------------------------------------------------
 QUERY_DEPTH: Final = 4 * NESTING
 """Levels of a query's tree: one level of a command becomes a few; recursion stays far from the interpreter's limit."""

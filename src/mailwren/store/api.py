@@ -11,7 +11,17 @@ from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
 from mailwren.message.api import Part
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import Operation, Outcome
-from mailwren.store.values import Changes, ContentFacts, ContentWire, FlagSet, Mailbox, Usage
+from mailwren.store.values import (
+    Annotation,
+    AnnotationChange,
+    AnnotationQuestion,
+    Changes,
+    ContentFacts,
+    ContentWire,
+    FlagSet,
+    Mailbox,
+    Usage,
+)
 
 
 class Account(Protocol):
@@ -109,6 +119,14 @@ class Account(Protocol):
 
     async def usage(self) -> Usage:
         """What the account holds and may hold."""
+        ...
+
+    async def annotations(self, mailbox: MailboxId, question: AnnotationQuestion) -> list[Annotation]:
+        """Annotations of a mailbox, or of the account (``ALL_MAILBOXES``), that are asked for and set, each once."""
+        ...
+
+    async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
+        """What was set or removed after ``modseq``, but for the private ones of others; some removals are forgotten."""
         ...
 
     def watch(self, callback: Callable[[MailboxId], None]) -> Callable[[], None]:

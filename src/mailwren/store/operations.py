@@ -215,6 +215,43 @@ class SetQuota:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMetadata:
+    """Set or remove annotations (RFC 5464 §4.3). Outcome: :class:`MetadataSet`.
+
+    Args:
+        mailbox: the mailbox's key, or ``ALL_MAILBOXES`` for the account.
+        values: entry names in lower case, with a value, or ``None`` to remove it.
+        member: whose they are where the name begins with ``/private``: an account's key.
+
+    Raises:
+        NoSuchMailbox; LimitReached: too many annotations here; OverQuota: too many octets of them in the account.
+    """
+
+    mailbox: MailboxId
+    values: tuple[tuple[str, bytes | None], ...]
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataSet:
+    """Outcome of :class:`SetMetadata`."""
+
+    modseq: ModSeq
+
+
+@dataclass(frozen=True, slots=True)
+class SetSpecialUse:
+    """Give an existing mailbox other special uses (RFC 6154 §4). Outcome: :class:`MailboxChanged`.
+
+    Raises:
+        NoSuchMailbox; CannotChange: another mailbox has one of the uses.
+    """
+
+    mailbox: MailboxId
+    special_use: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Outcome of operations that have nothing to tell."""
 
@@ -231,5 +268,7 @@ Operation: TypeAlias = (
     | SetSubscription
     | ClaimRecent
     | SetQuota
+    | SetMetadata
+    | SetSpecialUse
 )
-Outcome: TypeAlias = Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | Done
+Outcome: TypeAlias = Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | MetadataSet | Done

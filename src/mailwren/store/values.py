@@ -89,6 +89,40 @@ class ContentWire(NamedTuple):
     body_structure: bytes
 
 
+class Annotation(NamedTuple):
+    """A value that is kept for a mailbox, or for the account, under a name (RFC 5464 §3)."""
+
+    entry: str
+    """Such as ``/shared/comment``; lower case."""
+    size: int
+    """Octets of the value."""
+    value: bytes | None
+    """``None`` where it is larger than was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationQuestion:
+    """Which annotations are asked for."""
+
+    entries: tuple[str, ...]
+    """Names in lower case."""
+    member: str
+    """Who asks, an account's key: of the private ones only his are told."""
+    depth: int | None = 0
+    """Also those so many levels below the entries; ``None`` is any number."""
+    largest: int = 2**63 - 1
+    """Values of more octets are told without the value."""
+
+
+class AnnotationChange(NamedTuple):
+    """An annotation that was set or removed."""
+
+    mailbox: MailboxId
+    """:data:`ALL_MAILBOXES` for the account."""
+    entry: str
+    modseq: ModSeq
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What an account holds and may hold; ``None`` is no limit."""

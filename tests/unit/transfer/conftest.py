@@ -22,7 +22,17 @@ from mailwren.store.operations import (
     Outcome,
     SetSubscription,
 )
-from mailwren.store.values import Changes, ContentFacts, ContentWire, FlagSet, Mailbox, Usage
+from mailwren.store.values import (
+    Annotation,
+    AnnotationChange,
+    AnnotationQuestion,
+    Changes,
+    ContentFacts,
+    ContentWire,
+    FlagSet,
+    Mailbox,
+    Usage,
+)
 
 
 @dataclass
@@ -169,6 +179,14 @@ class FakeAccount:
         raise NotImplementedError
 
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def annotations(self, mailbox: MailboxId, question: AnnotationQuestion) -> list[Annotation]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
         """Not used."""
         raise NotImplementedError
 

@@ -26,6 +26,7 @@ from mailwren.store.bus import Bus
 from mailwren.store.errors import AccountDamaged, NoSuchMailbox
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import Operation, Outcome
+from mailwren.store.sqlite.annotations import read_annotation_changes, read_annotations
 from mailwren.store.sqlite.commit import Committed
 from mailwren.store.sqlite.contents import Contents
 from mailwren.store.sqlite.database import open_reader
@@ -37,7 +38,18 @@ from mailwren.store.sqlite.names import canonical
 from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
 from mailwren.store.sqlite.states import StateCache, States
 from mailwren.store.sqlite.writer import Writer
-from mailwren.store.values import ALL_MAILBOXES, Changes, ContentFacts, ContentWire, FlagSet, Mailbox, Usage
+from mailwren.store.values import (
+    ALL_MAILBOXES,
+    Annotation,
+    AnnotationChange,
+    AnnotationQuestion,
+    Changes,
+    ContentFacts,
+    ContentWire,
+    FlagSet,
+    Mailbox,
+    Usage,
+)
 
 R = TypeVar("R")
 
@@ -165,6 +177,22 @@ class SqliteAccount:
     @translated
     def _subscriptions(self) -> frozenset[str]:
         return frozenset(name for (name,) in fetch(self._reader, "SELECT name FROM subscription"))
+
+    async def annotations(self, mailbox: MailboxId, question: AnnotationQuestion) -> list[Annotation]:
+        """Annotations of a mailbox or of the account. See store.api.Account."""
+        return self._annotations(mailbox, question)
+
+    @translated
+    def _annotations(self, mailbox: MailboxId, question: AnnotationQuestion) -> list[Annotation]:
+        return read_annotations(self._reader, mailbox, question)
+
+    async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
+        """What was set or removed after ``modseq``, but for the private ones of others."""
+        return self._annotation_changes(modseq, member)
+
+    @translated
+    def _annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
+        return read_annotation_changes(self._reader, modseq, member)
 
     async def open_mailbox(self, mailbox: MailboxId) -> MailboxState:
         """The shared in-memory state of a mailbox, with every committed change. Raises NoSuchMailbox."""

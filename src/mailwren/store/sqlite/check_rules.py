@@ -53,6 +53,20 @@ RULES: Final[tuple[Rule, ...]] = (
         "coalesce(sum(size), 0) AS octets FROM message) b WHERE a.messages <> b.messages OR a.octets <> b.octets",
     ),
     Rule(
+        Severity.WARNING,
+        "the account's annotations are noted as {0} octets, but they have {1}",
+        _REPAIR,
+        "SELECT a.annotation_octets, b.octets FROM meta a, (SELECT coalesce(sum(length(value)), 0) AS octets "
+        "FROM annotation) b WHERE a.annotation_octets <> b.octets",
+    ),
+    Rule(
+        Severity.NOTE,
+        "{0} annotations belong to no mailbox",
+        _REPAIR,
+        "SELECT count(*) FROM annotation WHERE mailbox <> 0 AND mailbox NOT IN (SELECT id FROM mailbox) "
+        "HAVING count(*) > 0",
+    ),
+    Rule(
         Severity.ERROR,
         "mailbox {0!r}: message {1} has a UID that is yet to be given out ({2} is next)",
         _REPAIR,

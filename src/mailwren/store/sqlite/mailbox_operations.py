@@ -23,8 +23,10 @@ from mailwren.store.operations import (
     Move,
     RenameMailbox,
     SetQuota,
+    SetSpecialUse,
     SetSubscription,
 )
+from mailwren.store.sqlite.annotations import copy_annotations, remove_annotations
 from mailwren.store.sqlite.mailbox_rows import UID_MAX, MailboxRow, insert_mailbox
 from mailwren.store.sqlite.message_operations import EVERYTHING, move, put_aside
 from mailwren.store.sqlite.names import above, below, canonical, check_name
@@ -79,13 +81,26 @@ def next_validity(tx: Transaction) -> UidValidity:
     return UidValidity(validity)
 
 
-def _check_special_use(tx: Transaction, special_use: tuple[str, ...]) -> None:
+def _check_special_use(tx: Transaction, special_use: tuple[str, ...], mailbox: int = 0) -> None:
+    """Raise CannotChange where another mailbox than the one given has one of the uses."""
     if not special_use:
         return
-    used = {each for (text,) in fetch(tx.connection, "SELECT special_use FROM mailbox") for each in text.split()}
+    rows = fetch(tx.connection, "SELECT special_use FROM mailbox WHERE id <> ?", (mailbox,))
+    used = {each for (text,) in rows for each in text.split()}
     taken = used.intersection(special_use)
     if taken:
         raise CannotChange(f"another mailbox is used as {' '.join(sorted(taken))} already")
+
+
+def set_special_use(tx: Transaction, operation: SetSpecialUse) -> MailboxChanged:
+    """Give a mailbox other uses. Raises NoSuchMailbox, CannotChange."""
+    box = tx.mailbox(operation.mailbox)
+    _check_special_use(tx, operation.special_use, box.id)
+    box.special_use = " ".join(operation.special_use)
+    box.save_special_use(tx.connection)
+    tx.touched(box)
+    tx.list_changed = True
+    return MailboxChanged(box.value())
 
 
 def delete_mailbox(tx: Transaction, operation: DeleteMailbox) -> MailboxChanged:
@@ -105,6 +120,7 @@ def delete_mailbox(tx: Transaction, operation: DeleteMailbox) -> MailboxChanged:
         put_aside(tx, box, EVERYTHING, modseq)
     tx.execute("DELETE FROM change WHERE mailbox = ?", (box.id,))
     tx.execute("DELETE FROM import_key WHERE mailbox = ?", (box.id,))
+    remove_annotations(tx, box.id)
     tx.execute(
         "INSERT INTO deleted_mailbox VALUES(?, ?, ?, ?, ?, ?, ?)",
         (box.id, box.name, box.object_id, box.uid_validity, box.uid_next, box.special_use, tx.now),
@@ -177,6 +193,7 @@ def _rename_inbox(tx: Transaction, inbox: MailboxRow, new: str) -> MailboxChange
     _create_above(tx, new)
     box = _create(tx, new)
     move(tx, Move(inbox.id, EVERYTHING, box.id))
+    copy_annotations(tx, inbox.id, box.id)
     return MailboxChanged(box.value())
 
 

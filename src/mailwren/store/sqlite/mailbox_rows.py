@@ -66,14 +66,15 @@ class MetaRow:
     messages: int
     octets_limit: int | None
     messages_limit: int | None
+    annotation_octets: int
 
     @classmethod
     def load(cls, connection: apsw.Connection) -> "MetaRow":
         """Read it."""
         row = fetch_one(
             connection,
-            "SELECT modseq, uid_validity, content, former_floor, octets, messages, octets_limit, messages_limit "
-            "FROM meta",
+            "SELECT modseq, uid_validity, content, former_floor, octets, messages, octets_limit, messages_limit, "
+            "annotation_octets FROM meta",
         )
         return cls(*row)
 
@@ -81,7 +82,7 @@ class MetaRow:
         """Write it."""
         connection.execute(
             "UPDATE meta SET modseq = ?, uid_validity = ?, content = ?, former_floor = ?, octets = ?, messages = ?, "
-            "octets_limit = ?, messages_limit = ?",
+            "octets_limit = ?, messages_limit = ?, annotation_octets = ?",
             (
                 self.modseq,
                 self.uid_validity,
@@ -91,6 +92,7 @@ class MetaRow:
                 self.messages,
                 self.octets_limit,
                 self.messages_limit,
+                self.annotation_octets,
             ),
         )
 
@@ -142,6 +144,10 @@ class MailboxRow:
         connection.execute(
             "UPDATE mailbox SET name = ?, uid_validity = ? WHERE id = ?", (self.name, self.uid_validity, self.id)
         )
+
+    def save_special_use(self, connection: apsw.Connection) -> None:
+        """Write what the mailbox is used as."""
+        connection.execute("UPDATE mailbox SET special_use = ? WHERE id = ?", (self.special_use, self.id))
 
     def value(self) -> Mailbox:
         """The mailbox as it is now."""

@@ -50,6 +50,8 @@ _AFTER: Final = """
         SELECT count(r.uid), coalesce(sum(r.size), 0), coalesce(sum(1 - f.seen), 0), coalesce(sum(f.deleted), 0),
             coalesce(sum(r.size * f.deleted), 0)
         FROM message r JOIN flag_set f ON f.id = r.flags WHERE r.mailbox = mailbox.id);
+    DELETE FROM annotation WHERE mailbox <> 0 AND mailbox NOT IN (SELECT id FROM mailbox);
+    UPDATE meta SET annotation_octets = (SELECT coalesce(sum(length(value)), 0) FROM annotation);
     UPDATE meta SET (messages, octets) = (SELECT count(*), coalesce(sum(size), 0) FROM message);
     INSERT OR IGNORE INTO unreferenced SELECT id FROM content WHERE id NOT IN (SELECT content FROM message)
         AND id NOT IN (SELECT content FROM expunged);

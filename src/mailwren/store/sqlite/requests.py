@@ -2,10 +2,10 @@
 
 import asyncio
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -23,15 +23,19 @@ from mailwren.store.operations import (
     Outcome,
     RenameMailbox,
     SetFlags,
+    SetMetadata,
     SetQuota,
+    SetSpecialUse,
     SetSubscription,
 )
+from mailwren.store.sqlite.annotations import set_metadata
 from mailwren.store.sqlite.flag_operations import claim_recent, set_flags
 from mailwren.store.sqlite.mailbox_operations import (
     create_mailbox,
     delete_mailbox,
     rename_mailbox,
     set_quota,
+    set_special_use,
     set_subscription,
 )
 from mailwren.store.sqlite.message_operations import append, copy, expunge, import_key_hash, move
@@ -111,27 +115,25 @@ def _known(connection: apsw.Connection, operation: Append) -> bool:
     return bool(connection.execute("SELECT 1 FROM import_key WHERE mailbox = ? AND key = ?", bindings).fetchall())
 
 
-def _run(tx: Transaction, operation: Operation) -> Outcome:  # noqa: C901 - one line for each operation
-    match operation:
-        case SetFlags():
-            return set_flags(tx, operation)
-        case Copy():
-            return copy(tx, operation)
-        case Move():
-            return move(tx, operation)
-        case Expunge():
-            return expunge(tx, operation)
-        case CreateMailbox():
-            return create_mailbox(tx, operation)
-        case DeleteMailbox():
-            return delete_mailbox(tx, operation)
-        case RenameMailbox():
-            return rename_mailbox(tx, operation)
-        case SetSubscription():
-            return set_subscription(tx, operation)
-        case ClaimRecent():
-            return claim_recent(tx, operation)
-        case SetQuota():
-            return set_quota(tx, operation)
-        case _:
-            raise TypeError(f"not an operation: {operation!r}")
+_RUNNERS: Final[dict[type, Callable[[Transaction, Any], Outcome]]] = {
+    SetFlags: set_flags,
+    Copy: copy,
+    Move: move,
+    Expunge: expunge,
+    CreateMailbox: create_mailbox,
+    DeleteMailbox: delete_mailbox,
+    RenameMailbox: rename_mailbox,
+    SetSubscription: set_subscription,
+    ClaimRecent: claim_recent,
+    SetQuota: set_quota,
+    SetMetadata: set_metadata,
+    SetSpecialUse: set_special_use,
+}
+"""What carries out each operation; Append needs its octets besides. Any: each takes its own kind."""
+
+
+def _run(tx: Transaction, operation: Operation) -> Outcome:
+    runner = _RUNNERS.get(type(operation))
+    if runner is None:
+        raise TypeError(f"not an operation: {operation!r}")
+    return runner(tx, operation)

@@ -157,11 +157,25 @@ CREATE TABLE unreferenced(
 ) STRICT;
 INSERT INTO flag_set VALUES(0, '', 0, 0);
 """
+_ANNOTATIONS: Final = """
+CREATE TABLE annotation(
+    mailbox INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    member TEXT NOT NULL,
+    modseq INTEGER NOT NULL,
+    value BLOB,
+    PRIMARY KEY(mailbox, entry, member)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX annotation_modseq ON annotation(modseq);
+ALTER TABLE meta ADD COLUMN annotation_octets INTEGER NOT NULL DEFAULT 0;
+"""
+# annotation: ``mailbox`` 0 is the account itself; ``member`` is empty for what is shared, else whose it is; a ``value``
+#   that is NULL was removed.
 # change: one row for each operation and mailbox, or one for a run of them. ``modseq`` is the last mod-sequence that the
 #   row stands for, ``first`` the first; ``uids`` in RangeSet's notation.
 # content_header: ``header`` is compressed where its length is less than ``size``, the length it came in with.
 # deleted_mailbox, expunged: what can be brought back. former_name, meta.former_floor: see mailbox_operations.py.
 # meta.content: the last content id given out. unreferenced: contents for the sweeper to look at.
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS)
 """Scripts in order; a database of ``user_version`` n has seen the first n of them."""

@@ -4,12 +4,13 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from copy import copy
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from mailwren.base.ids import ContentId, MailboxId, ModSeq
+from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.store.bus import Bus
 from mailwren.store.check import check_account
@@ -65,6 +66,13 @@ def message(number: int = 1, size: int = 0, **fields: str) -> bytes:
 def uids(text: str) -> RangeSet:
     """A set of UIDs in its notation."""
     return RangeSet.parse(text)
+
+
+def _merged(private: frozenset[str], shared: list[str], own: list[str]) -> frozenset[str]:
+    def is_private(name: str) -> bool:
+        return name in private or ("*" in private and not name.startswith("\\"))
+
+    return frozenset([each for each in shared if not is_private(each)] + [each for each in own if is_private(each)])
 
 
 class Mail:
@@ -130,6 +138,39 @@ class Mail:
             assert state.mailbox == mailbox
             assert state.modseq == mailbox.highest_modseq
             assert not state.deleted
+        for (identifier,) in self.sql("SELECT identifier FROM member"):
+            await self.member(identifier).verify_member(identifier)
+
+    async def verify_member(self, identifier: str) -> None:
+        """What a member sees is what his rows and the messages' make together."""
+        for mailbox in (await self.account.mailboxes()).values():
+            state = await self.account.open_mailbox(mailbox.id)
+            rows = self.sql(
+                "SELECT m.uid, m.content, s.names, coalesce(o.names, ''), max(m.modseq, coalesce(f.modseq, 0)) "
+                "FROM message m JOIN flag_set s ON s.id = m.flags LEFT JOIN member_flags f ON f.mailbox = m.mailbox "
+                "AND f.uid = m.uid AND f.member = (SELECT id FROM member WHERE identifier = ?) "
+                "LEFT JOIN flag_set o ON o.id = f.flags WHERE m.mailbox = ? ORDER BY m.uid",
+                identifier,
+                mailbox.id,
+            )
+            seen = [self.account.flag_set(FlagSetId(each)) for each in state.flags]
+            merged = [_merged(mailbox.private_flags, shared.split(), own.split()) for _, _, shared, own, _ in rows]
+            assert [each.names for each in seen] == merged
+            assert list(zip(state.uids, state.contents, state.modseqs, strict=True)) == [
+                (uid, content, modseq) for uid, content, _, _, modseq in rows
+            ]
+            assert state.mailbox == mailbox == await self.account.mailbox(mailbox.name)
+            assert state.modseq == mailbox.highest_modseq >= max(state.modseqs, default=1)
+            assert mailbox.unseen == sum(not each.seen for each in seen)
+            assert mailbox.deleted == sum(each.deleted for each in seen)
+
+    def member(self, identifier: str) -> "Mail":
+        """The same account as a member has it; not to be opened or closed."""
+        view = copy(self)
+        # Tests ask a member's account for nothing but what the interface has.
+        view.account = cast("SqliteAccount", self.account.for_member(identifier))
+        view.sql = self.sql  # type: ignore[method-assign] # rows are the same for all
+        return view
 
     # --- doing --------------------------------------------------------------------------------------------------
     async def apply(self, *operations: Operation) -> list[Outcome]:

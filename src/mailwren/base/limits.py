@@ -99,6 +99,10 @@ MAILBOXES_PER_ACCOUNT: Final = 20_000
 """Mailboxes in one account."""
 RESTORABLE_SECONDS: Final = 30 * 24 * 3600
 """How long an expunged message can be brought back."""
+ACL_IDENTIFIERS: Final = 1000
+"""Identifiers in one mailbox's access control list, which is read with the mailbox; more people are a group."""
+ACL_IDENTIFIER: Final = 255
+"""Octets of UTF-8 in one identifier: more than any user or group may be called."""
 SUBSCRIPTIONS_PER_ACCOUNT: Final = 2 * MAILBOXES_PER_ACCOUNT
 """Names subscribed to; they outlive mailboxes, so there may be more than mailboxes."""
 BLOB_FRAME: Final = 256 * 1024

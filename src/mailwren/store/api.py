@@ -32,6 +32,20 @@ class Account(Protocol):
         """The account's stable key."""
         ...
 
+    def for_member(self, member: str) -> "Account":
+        """The same account as another user sees and changes it: flags that are private in a mailbox are the member's.
+
+        What the member has is the message's flags without the private ones, and his own private ones. Mailboxes'
+        counters, mod-sequences and recent messages, states, changes and outcomes are the member's, too; everything
+        else is the same for all. The owner, for whom this is the account itself, has the message's own flags.
+
+        Args:
+            member: the user's account id, or any other name that stays the same.
+
+        The view is good as long as the account is; it is the account that is to be released.
+        """
+        ...
+
     async def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Carry out operations as one transaction and answer once it is as durable as the contract says.
 

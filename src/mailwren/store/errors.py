@@ -14,6 +14,8 @@ StoreError
 └── StoreUnavailable     temporary: disk full, database locked for too long
 """
 
+from mailwren.store.values import Resource
+
 
 class StoreError(Exception):
     """Base of all refusals of the store; the text is fit for users."""
@@ -44,7 +46,11 @@ class CannotChange(StoreError):
 
 
 class OverQuota(StoreError):
-    """The account's quota would be exceeded."""
+    """The account's quota would be exceeded: that of ``resource``."""
+
+    def __init__(self, text: str, resource: Resource = Resource.STORAGE) -> None:
+        super().__init__(text)
+        self.resource = resource
 
 
 class LimitReached(StoreError):

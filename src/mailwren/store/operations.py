@@ -81,7 +81,8 @@ class FlagsSet:
 class Copy:
     """Copy messages to the end of another (or the same) mailbox. Outcome: :class:`Copied`.
 
-    Flags, keywords and internal date are kept. UIDs that do not exist are passed over.
+    Flags, keywords and internal date are kept. UIDs that do not exist are passed over. Of private flags a copy has
+    those of whoever makes it; a move keeps those of every member.
     """
 
     source: MailboxId
@@ -138,6 +139,8 @@ class CreateMailbox:
 
     A name that stood before (deleted since) gets a larger UIDVALIDITY than any it had. With ``exist_ok`` an existing
     mailbox is the outcome.
+
+    The access control list and the private flags are those of the mailbox above it (RFC 4314 §3).
 
     Raises:
         MailboxExists, InvalidName, LimitReached, CannotChange (a special use that another mailbox has).
@@ -208,10 +211,48 @@ class RecentClaimed:
 
 @dataclass(frozen=True, slots=True)
 class SetQuota:
-    """Limit the account: octets and messages, ``None`` for no limit. Outcome: :class:`Done`."""
+    """Limit the account, ``None`` for no limit; what it holds already may be more. Outcome: :class:`Done`."""
 
     octets: int | None
     messages: int | None
+    mailboxes: int | None = None
+    annotation_octets: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAcl:
+    """Give an identifier rights in a mailbox, or take its entry away with ``None``. Outcome:
+    :class:`MailboxChanged`.
+
+    The store keeps the letters and knows nothing of their meaning (RFC 4314 §2); what is more than a letter's once is
+    left out.
+
+    Raises:
+        NoSuchMailbox, LimitReached (too many identifiers); InvalidName (an empty or overlong identifier).
+    """
+
+    mailbox: MailboxId
+    identifier: str
+    rights: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPrivateFlags:
+    """Say which flags of a mailbox every member has for himself. Outcome: :class:`MailboxChanged`.
+
+    Messages that look different to anyone afterwards count as changed. What members had under flags that are shared
+    from now on is kept out of sight, and comes back when they are private again.
+
+    Args:
+        mailbox: the mailbox's key.
+        flags: system flags and keywords, or :data:`~mailwren.store.values.ALL_KEYWORDS`.
+
+    Raises:
+        NoSuchMailbox; CannotChange (``\\Deleted`` and ``\\Recent`` are nobody's own); InvalidName, LimitReached.
+    """
+
+    mailbox: MailboxId
+    flags: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,5 +311,7 @@ Operation: TypeAlias = (
     | SetQuota
     | SetMetadata
     | SetSpecialUse
+    | SetAcl
+    | SetPrivateFlags
 )
 Outcome: TypeAlias = Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | MetadataSet | Done

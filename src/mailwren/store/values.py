@@ -1,7 +1,10 @@
 """What the store tells about mailboxes, flags and messages: plain values."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from mailwren.base.ids import FlagSetId, MailboxId, ModSeq, Uid, UidValidity
 from mailwren.base.ranges import RangeSet
@@ -12,6 +15,12 @@ INBOX = "INBOX"
 """The one mailbox that every account has."""
 ALL_MAILBOXES = MailboxId(0)
 """In hints: the set of mailboxes or subscriptions changed, not one mailbox."""
+ALL_KEYWORDS: Final = "*"
+"""Among private flags: every keyword."""
+PRIVATE_FLAGS: Final = frozenset({"\\Seen"})
+"""What each member has for himself in a new mailbox."""
+NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+"""The access control list of a mailbox that is not shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,11 @@ class Mailbox:
     """Octets of all messages together."""
     deleted_size: int
     """Octets of those flagged ``\\Deleted``."""
+    acl: Mapping[str, str] = field(default_factory=lambda: NOBODY, hash=False)
+    """The rights of each identifier, as letters whose meaning the store does not know (RFC 4314 §2). Not to be
+    changed."""
+    private_flags: frozenset[str] = PRIVATE_FLAGS
+    """The flags that every member has for himself; :data:`ALL_KEYWORDS` stands for all keywords."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +137,24 @@ class AnnotationChange(NamedTuple):
     modseq: ModSeq
 
 
+class Resource(Enum):
+    """What an account holds only so much of, by its name in QUOTA (RFC 9208 §5)."""
+
+    STORAGE = "STORAGE"
+    MESSAGE = "MESSAGE"
+    MAILBOX = "MAILBOX"
+    ANNOTATION_STORAGE = "ANNOTATION-STORAGE"
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an account holds and may hold; ``None`` is no limit."""
+    """What an account holds and may hold; ``None`` is no limit. Counted in the same transaction as each change."""
 
     octets: int
     messages: int
     octets_limit: int | None
     messages_limit: int | None
+    mailboxes: int = 0
+    mailboxes_limit: int | None = None
+    annotation_octets: int = 0
+    annotation_octets_limit: int | None = None

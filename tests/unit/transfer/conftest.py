@@ -113,6 +113,10 @@ class FakeAccount:
         self.boxes[box.name] = replace(box, messages=uid)
         return Appended(Uid(uid), UidValidity(1), ModSeq(1))
 
+    def for_member(self, member: str) -> "FakeAccount":
+        """Members have nothing of their own here."""
+        return self
+
     async def mailboxes(self) -> dict[str, Mailbox]:
         """By name."""
         return dict(sorted(self.boxes.items()))

@@ -6,7 +6,6 @@ leaves the event loop.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -23,7 +22,7 @@ from mailwren.message.api import Part
 from mailwren.store.blobs.api import BlobStore
 from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.bus import Bus
-from mailwren.store.errors import AccountDamaged, NoSuchMailbox
+from mailwren.store.errors import AccountDamaged
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import Operation, Outcome
 from mailwren.store.sqlite.annotations import read_annotation_changes, read_annotations
@@ -32,11 +31,11 @@ from mailwren.store.sqlite.contents import Contents
 from mailwren.store.sqlite.database import open_reader
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
 from mailwren.store.sqlite.flag_sets import FlagSets
-from mailwren.store.sqlite.log_reading import log_length, read_changes, read_mailbox
-from mailwren.store.sqlite.mailbox_rows import MAILBOX_BY_NAME, MAILBOXES, MAILBOXES_BY_ID, mailbox_of
-from mailwren.store.sqlite.names import canonical
-from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
-from mailwren.store.sqlite.states import StateCache, States
+from mailwren.store.sqlite.log_reading import Reading
+from mailwren.store.sqlite.mailbox_view import MailboxView
+from mailwren.store.sqlite.member_account import MemberAccount
+from mailwren.store.sqlite.rows import fetch, fetch_one
+from mailwren.store.sqlite.states import StateCache
 from mailwren.store.sqlite.writer import Writer
 from mailwren.store.values import (
     ALL_MAILBOXES,
@@ -52,6 +51,11 @@ from mailwren.store.values import (
 )
 
 R = TypeVar("R")
+_USAGE: Final = (
+    "SELECT octets, messages, octets_limit, messages_limit, mailboxes, mailboxes_limit, annotation_octets, "
+    "annotation_octets_limit FROM meta"
+)
+"""In the order of :class:`Usage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,11 @@ class SqliteAccount:
         "_bulk_lock",
         "_contents",
         "_flags",
+        "_members",
         "_reader",
         "_shared",
         "_states",
+        "_view",
         "_watchers",
         "_writer",
         "blobs",
@@ -101,7 +107,9 @@ class SqliteAccount:
         self._reader: Final = connection if path is None else open_reader(path)
         self._bulk: apsw.Connection | None = None
         self._bulk_lock: Final = asyncio.Lock()
-        self._states: Final = States(self._reader, self.in_thread, shared.states)
+        self._view: Final = MailboxView(self._reader, self.in_thread, shared.states, Reading())
+        self._states: Final = self._view.states
+        self._members: Final[dict[str, MemberAccount]] = {}
         executor = None if path is None else shared.executor
         self._contents: Final = Contents(account_id, self._reader, blobs, executor, shared.octets)
         self._watchers: Final[dict[object, Callable[[MailboxId], None]]] = {}
@@ -121,54 +129,50 @@ class SqliteAccount:
         """Carry out operations as one transaction. See store.api.Account. Raises StoreError."""
         return await self._writer.apply(operations) if operations else []
 
+    async def apply_for(self, member: str, operations: Sequence[Operation]) -> list[Outcome]:
+        """Carry out operations as one transaction for a member. Raises StoreError."""
+        return await self._writer.apply(operations, member) if operations else []
+
     async def run_in_writer(self, work: Callable[[apsw.Connection], R]) -> R:
         """Let the sweeper have the writer's connection between transactions. Raises what it raises."""
         return await self._writer.run(work)
 
     def _committed(self, committed: Committed) -> None:
         self._states.committed(committed.deltas)
+        deleted = [mailbox for mailbox, delta in committed.deltas.items() if delta.mailbox is None]
+        for member in self._members.values() if deleted else ():
+            member.gone(deleted)
         hints = [mailbox for mailbox, delta in committed.deltas.items() if delta.steps or not delta.complete]
-        hints += [mailbox for mailbox, delta in committed.deltas.items() if delta.mailbox is None]
+        hints += deleted
+        hints += committed.hinted.difference(hints)
         if committed.list_changed:
             hints.append(ALL_MAILBOXES)
         for mailbox in hints:
             self.hint(mailbox)
             self._shared.bus.publish(self.id, mailbox)
 
+    # --- members ------------------------------------------------------------------------------------------------
+    def for_member(self, member: str) -> "SqliteAccount | MemberAccount":
+        """The account as another user has it; the same for all his sessions."""
+        if member == self.id:
+            return self
+        view = self._members.get(member)
+        if view is None:
+            view = self._members[member] = MemberAccount(self, member, self._reader, self._flags, self._shared.states)
+        return view
+
     # --- mailboxes ----------------------------------------------------------------------------------------------
     async def mailboxes(self) -> dict[str, Mailbox]:
         """All mailboxes by name, in the order of names."""
-        if self._has_many_mailboxes():
-            return await self.in_thread(_mailboxes)
-        return _mailboxes(self._reader)
-
-    @translated
-    def _has_many_mailboxes(self) -> bool:
-        statement = "SELECT 1 FROM mailbox LIMIT 1 OFFSET ?"
-        return fetch_value(self._reader, statement, (limits.ROWS_AT_ONCE,)) is not None
+        return await self._view.mailboxes()
 
     async def mailbox(self, name: str) -> Mailbox:
         """One mailbox as it is now. Raises NoSuchMailbox."""
-        return self._mailbox(canonical(name))
-
-    @translated
-    def _mailbox(self, name: str) -> Mailbox:
-        rows = fetch(self._reader, MAILBOX_BY_NAME, (name,))
-        if not rows:
-            raise NoSuchMailbox("the mailbox does not exist")
-        return mailbox_of(rows[0])
+        return self._view.mailbox(name)
 
     async def some_mailboxes(self, mailboxes: Collection[MailboxId]) -> list[Mailbox]:
         """These mailboxes as they are now, without those that are no more."""
-        if len(mailboxes) > limits.ROWS_AT_ONCE:
-            wanted = frozenset(mailboxes)
-            return [each for each in (await self.mailboxes()).values() if each.id in wanted]
-        return self._some_mailboxes(mailboxes)
-
-    @translated
-    def _some_mailboxes(self, mailboxes: Collection[MailboxId]) -> list[Mailbox]:
-        rows = json.loads(fetch_value(self._reader, MAILBOXES_BY_ID, (json.dumps(list(mailboxes)),)))
-        return [mailbox_of(row) for row in rows]
+        return await self._view.some_mailboxes(mailboxes)
 
     async def subscriptions(self) -> frozenset[str]:
         """The names subscribed to, existing or not."""
@@ -200,13 +204,7 @@ class SqliteAccount:
 
     async def changes_since(self, mailbox: MailboxId, modseq: ModSeq) -> Changes:
         """What changed after ``modseq``. Raises NoSuchMailbox."""
-        if self._is_short(mailbox, modseq):
-            return _changes(self._reader, mailbox, modseq)
-        return await self.in_thread(lambda connection: _changes(connection, mailbox, modseq))
-
-    @translated
-    def _is_short(self, mailbox: MailboxId, modseq: ModSeq) -> bool:
-        return log_length(self._reader, mailbox, modseq) <= limits.LOG_OCTETS_AT_ONCE
+        return await self._view.changes_since(mailbox, modseq)
 
     def flag_set(self, flags: FlagSetId) -> FlagSet:
         """The flags behind an id that a state holds. Raises AccountDamaged."""
@@ -262,7 +260,7 @@ class SqliteAccount:
 
     @translated
     def _usage(self) -> Usage:
-        return Usage(*fetch_one(self._reader, "SELECT octets, messages, octets_limit, messages_limit FROM meta"))
+        return Usage(*fetch_one(self._reader, _USAGE))
 
     # --- hints --------------------------------------------------------------------------------------------------
     def watch(self, callback: Callable[[MailboxId], None]) -> Callable[[], None]:
@@ -306,29 +304,12 @@ class SqliteAccount:
         async with self._bulk_lock:
             await self._writer.close()
             self._states.clear()
+            for member in self._members.values():
+                member.clear()
             if self.path is not None:
                 self._reader.close()
             if self._bulk is not None:
                 self._bulk.close()
-
-
-@translated
-def _changes(connection: apsw.Connection, mailbox: MailboxId, modseq: ModSeq) -> Changes:
-    connection.execute("BEGIN")
-    try:
-        row = read_mailbox(connection, mailbox)
-        if row is None:
-            raise NoSuchMailbox("the mailbox does not exist any more")
-        return read_changes(connection, row, modseq)
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-@translated
-def _mailboxes(connection: apsw.Connection) -> dict[str, Mailbox]:
-    rows = json.loads(fetch_value(connection, MAILBOXES))
-    return {mailbox.name: mailbox for mailbox in map(mailbox_of, rows)}
 
 
 def _read(connection: Callable[[], apsw.Connection], read: Callable[[apsw.Connection], R]) -> R:

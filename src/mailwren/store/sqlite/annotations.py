@@ -11,7 +11,7 @@ from mailwren.store.errors import LimitReached, OverQuota
 from mailwren.store.operations import MetadataSet, SetMetadata
 from mailwren.store.sqlite.rows import fetch, fetch_value
 from mailwren.store.sqlite.transaction import Transaction
-from mailwren.store.values import ALL_MAILBOXES, Annotation, AnnotationChange, AnnotationQuestion
+from mailwren.store.values import ALL_MAILBOXES, Annotation, AnnotationChange, AnnotationQuestion, Resource
 
 PRIVATE = "/private/"
 """How the names of annotations begin that each member has for himself."""
@@ -57,7 +57,7 @@ def _check(tx: Transaction, operation: SetMetadata) -> None:
     if count > limits.ANNOTATIONS_PER_MAILBOX:
         raise LimitReached("there are too many annotations here")
     if tx.meta.annotation_octets > limits.ANNOTATION_OCTETS:
-        raise OverQuota("the account's room for annotations is used up")
+        raise OverQuota("the account's room for annotations is used up", Resource.ANNOTATION_STORAGE)
 
 
 def _forget_removed(tx: Transaction) -> None:
@@ -85,7 +85,7 @@ def copy_annotations(tx: Transaction, source: MailboxId, target: MailboxId) -> N
     )
     tx.meta.annotation_octets += octets
     if octets and tx.meta.annotation_octets > limits.ANNOTATION_OCTETS:
-        raise OverQuota("the account's room for annotations is used up")
+        raise OverQuota("the account's room for annotations is used up", Resource.ANNOTATION_STORAGE)
     tx.execute(
         "INSERT INTO annotation SELECT ?, entry, member, ?, value FROM annotation "
         "WHERE mailbox = ? AND value IS NOT NULL",

@@ -19,6 +19,8 @@ class Committed:
     """What a commit did, for whoever must be told."""
 
     deltas: dict[MailboxId, Delta] = field(default_factory=dict)
+    hinted: set[MailboxId] = field(default_factory=set)
+    """Mailboxes where a member has changed what is his own."""
     list_changed: bool = False
     synced: bool = True
     disk_failed: bool = False
@@ -51,7 +53,7 @@ def commit(
         _give_up(connection, waiting, error)
         return Committed(disk_failed=isinstance(error, apsw.IOError))
     tx.flags.committed()
-    return Committed(tx.deltas, tx.list_changed, synced)
+    return Committed(tx.deltas, tx.hinted, tx.list_changed, synced)
 
 
 def _run_all(

@@ -117,8 +117,8 @@ def _migrate(connection: apsw.Connection, now: float) -> None:
     if version == 0:
         validity = max(1, min(int(now), 2**32 - 2))
         connection.execute(
-            "INSERT INTO meta(id, modseq, uid_validity, content, former_floor, boot_id, octets, messages, swept) "
-            "VALUES(1, 1, ?, 0, 0, ?, 0, 0, ?)",
+            "INSERT INTO meta(id, modseq, uid_validity, content, former_floor, boot_id, octets, messages, mailboxes, "
+            "swept) VALUES(1, 1, ?, 0, 0, ?, 0, 0, 1, ?)",
             (validity, boot_id(), int(now)),
         )
         insert_mailbox(connection, INBOX, validity, 1)

@@ -1,7 +1,11 @@
-"""Changing flags, and claiming what is recent. Set-based: the cost is that of SQLite's rows, not of ours."""
+"""Changing messages' own flags, and claiming what is recent. Set-based: the cost is that of SQLite's rows, not of ours.
+
+What members have of their own is in member_operations.py.
+"""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import apsw
@@ -14,6 +18,7 @@ from mailwren.store.sqlite.delta import Flagged
 from mailwren.store.sqlite.mailbox_rows import MailboxRow
 from mailwren.store.sqlite.schema import LOG_CHANGED
 from mailwren.store.sqlite.transaction import Transaction
+from mailwren.store.values import FlagSet
 
 _ONE_CHANGE: Final = selection.OverUids(
     "UPDATE message SET flags = ?, modseq = ? WHERE mailbox = ? AND flags = ? AND $UIDS"
@@ -32,22 +37,59 @@ def set_flags(tx: Transaction, operation: SetFlags) -> FlagsSet:
     if operation.unchanged_since is not None:
         refused = selection.CHANGED_AFTER.present(tx.connection, box.id, scope, operation.unchanged_since)
         scope = uids = uids.difference(refused)
-    before = selection.by_flags(tx.connection, box.id, scope)
-    after = {flags: tx.flags.changed(flags, operation.mode, operation.flags).id for flags in before}
-    changes = {old: new for old, new in after.items() if old != new}
-    if not changes:
+    change = prepare(tx, box, uids, scope, lambda flags: tx.flags.changed(flags, operation.mode, operation.flags))
+    if change is None:
         return FlagsSet(RangeSet(), refused, box.highest_modseq)
-    for old, new in changes.items():
-        count, size = before[old]
-        box.recount(tx.flags.find(old), -count, -size)
-        box.recount(tx.flags.find(new), count, size)
+    modseq = tx.next_modseq()
+    carry_out(tx, box, change, modseq)
+    return FlagsSet(change.uids, refused, modseq)
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """What is to become of messages' own flags."""
+
+    uids: RangeSet
+    """Those whose flags change."""
+    scope: RangeSet
+    """A set with these, and with others whose flag sets do not change."""
+    changes: Mapping[int, int]
+    """From which flag set to which one."""
+    counts: Mapping[int, tuple[int, int]]
+    """How many messages and octets have which flag set before."""
+
+
+def prepare(
+    tx: Transaction, box: MailboxRow, uids: RangeSet, scope: RangeSet, after: Callable[[int], FlagSet]
+) -> FlagChange | None:
+    """What ``after``, from a flag set to the new one, changes on messages; ``None`` when that is nothing.
+
+    Args:
+        tx: the transaction.
+        box: the messages' mailbox.
+        uids: messages that exist.
+        scope: a set that means the same ones, see selection.scope.
+        after: raises as FlagSetWriter.intern.
+    """
+    before = selection.by_flags(tx.connection, box.id, scope)
+    results = {flags: after(flags).id for flags in before}
+    changes = {old: new for old, new in results.items() if old != new}
+    if not changes:
+        return None
     if len(changes) < len(before):
         kept = array("q", before.keys() - changes.keys())
         uids = uids.difference(selection.WITH_FLAGS.present(tx.connection, box.id, scope, apsw.carray(kept)))
-    modseq = tx.next_modseq()
-    _write(tx, box, scope, changes, modseq)
-    tx.changed(box, modseq, LOG_CHANGED, uids).steps.append(Flagged(uids, changes, modseq))
-    return FlagsSet(uids, refused, modseq)
+    return FlagChange(uids, scope, changes, before)
+
+
+def carry_out(tx: Transaction, box: MailboxRow, change: FlagChange, modseq: ModSeq) -> None:
+    """Write, count and log what :func:`prepare` found."""
+    for old, new in change.changes.items():
+        count, size = change.counts[old]
+        box.recount(tx.flags.find(old), -count, -size)
+        box.recount(tx.flags.find(new), count, size)
+    _write(tx, box, change.scope, change.changes, modseq)
+    tx.changed(box, modseq, LOG_CHANGED, change.uids).steps.append(Flagged(change.uids, change.changes, modseq))
 
 
 def _write(tx: Transaction, box: MailboxRow, uids: RangeSet, changes: Mapping[int, int], modseq: ModSeq) -> None:

@@ -69,6 +69,10 @@ class FlagSets:
             self._remember_set(known)
         return known
 
+    def known(self, text: str) -> FlagSetId | None:
+        """The id of the set of these names in their order, if this process has met it."""
+        return self._ids.get(text)
+
     def _remember_set(self, flag_set: FlagSet) -> None:
         if len(self._sets) >= _CACHED:
             self._sets = {0: EMPTY}
@@ -144,20 +148,20 @@ class FlagSetWriter:
             return self.intern(names).id
         before = self.find(flags).names
         if mode is FlagMode.REMOVE:
-            folded = {_folded(name) for name in names}
-            after = frozenset(name for name in before if _folded(name) not in folded)
+            removed = {folded(name) for name in names}
+            after = frozenset(name for name in before if folded(name) not in removed)
         else:
             after = before.union(self._spell(name) for name in names)
         return FlagSetId(flags) if after == before else self._intern(after).id
 
     def _spell(self, name: str) -> str:
-        folded = _folded(name)
-        known = self._committed._spellings.get(folded) or self._spelled.get(folded)
+        key = folded(name)
+        known = self._committed._spellings.get(key) or self._spelled.get(key)
         if known is None:
             check_flag(name)
-            self._connection.execute("INSERT OR IGNORE INTO flag_name VALUES(?, ?)", (folded, name))
-            known = str(fetch_value(self._connection, "SELECT name FROM flag_name WHERE folded = ?", (folded,)))
-            self._spelled[folded] = known
+            self._connection.execute("INSERT OR IGNORE INTO flag_name VALUES(?, ?)", (key, name))
+            known = str(fetch_value(self._connection, "SELECT name FROM flag_name WHERE folded = ?", (key,)))
+            self._spelled[key] = known
         return known
 
     def _intern(self, names: Iterable[str]) -> FlagSet:
@@ -178,7 +182,8 @@ class FlagSetWriter:
         return added
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A flag's name as names are compared: without regard to ASCII case."""
     return name.lower() if name.isascii() else name
 
 

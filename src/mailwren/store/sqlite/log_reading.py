@@ -10,8 +10,8 @@ reads thousands of rows would wait for it thousands of times while the event loo
 
 import json
 from array import array
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 import apsw
 
@@ -20,77 +20,22 @@ from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.store.mailbox_state import Columns, MessageRow
 from mailwren.store.sqlite import selection
-from mailwren.store.sqlite.mailbox_rows import MAILBOX_BY_ID, mailbox_of
+from mailwren.store.sqlite.mailbox_rows import MAILBOX_BY_ID, MAILBOX_BY_NAME, MAILBOXES, MAILBOXES_BY_ID, mailbox_of
 from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
 from mailwren.store.sqlite.schema import LOG_CHANGED, LOG_EXPUNGED
 from mailwren.store.values import Changes, Mailbox
 
-_NOTHING = RangeSet()
-_COLUMNS_AT_ONCE = 16_384
+_NOTHING: Final = RangeSet()
+COLUMNS_AT_ONCE: Final = 16_384
 """Messages turned into numbers at a time: another thread waits a millisecond for each such step."""
-_ROWS = selection.OverUids(
+_ROWS: Final = selection.OverUids(
     "SELECT group_concat(uid), group_concat(content), group_concat(flags), group_concat(modseq) FROM ("
     "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND $UIDS ORDER BY uid)"
 )
-
-
-def read_mailbox(connection: apsw.Connection, mailbox: MailboxId) -> Mailbox | None:
-    """A mailbox as it is now."""
-    rows = fetch(connection, MAILBOX_BY_ID, (mailbox,))
-    return mailbox_of(rows[0]) if rows else None
-
-
-def log_length(connection: apsw.Connection, mailbox: MailboxId, modseq: ModSeq) -> int:
-    """Octets of the log after a mod-sequence: how much work :func:`read_changes` is."""
-    length: int = fetch_value(
-        connection,
-        "SELECT coalesce(sum(length(uids)), 0) FROM change WHERE mailbox = ? AND modseq > ?",
-        (mailbox, modseq),
-    )
-    return length
-
-
-def read_changes(connection: apsw.Connection, mailbox: Mailbox, modseq: ModSeq) -> Changes:
-    """What changed after ``modseq``; ``mailbox`` is read in the same transaction."""
-    found: dict[int, list[tuple[int, int]]] = {LOG_CHANGED: [], LOG_EXPUNGED: []}
-    rows = fetch_value(
-        connection,
-        "SELECT json_group_array(json_array(kind, first, uids)) FROM change WHERE mailbox = ? AND modseq > ?",
-        (mailbox.id, modseq),
-    )
-    for kind, first, text in json.loads(rows):
-        uids = RangeSet.parse(text)
-        if kind == LOG_CHANGED and first <= modseq:
-            uids = selection.CHANGED_AFTER.present(connection, mailbox.id, uids, modseq)
-        found[kind].extend(uids.ranges())
-    expunged = RangeSet(found[LOG_EXPUNGED])
-    changed = RangeSet(found[LOG_CHANGED])
-    return Changes(mailbox.highest_modseq, changed.difference(expunged) if expunged else changed, expunged)
-
-
-def read_rows(connection: apsw.Connection, mailbox: MailboxId, uids: RangeSet) -> list[MessageRow]:
-    """The rows of messages, ascending by UID."""
-    rows: list[MessageRow] = []
-    for texts in _ROWS.run(connection, uids, mailbox):
-        rows += zip(*map(selection.numbers, texts), strict=True)
-    return rows
-
-
-def read_columns(connection: apsw.Connection, mailbox: MailboxId, after: int = 0) -> Columns:
-    """All messages with UIDs above ``after``; a million in half a second. To be called within one transaction."""
-    result: Columns = (array("I"), array("Q"), array("I"), array("Q"))
-    while True:
-        texts = fetch_one(
-            connection,
-            "SELECT group_concat(uid), group_concat(content), group_concat(flags), group_concat(modseq) FROM ("
-            "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?)",
-            (mailbox, after, _COLUMNS_AT_ONCE),
-        )
-        if texts[0] is None:
-            return result
-        for column, text in zip(result, texts, strict=True):
-            column.extend(selection.numbers(text))
-        after = result[0][-1]
+_COLUMNS: Final = (
+    "SELECT group_concat(uid), group_concat(content), group_concat(flags), group_concat(modseq) FROM ("
+    "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?)"
+)
 
 
 class Known(NamedTuple):
@@ -114,35 +59,112 @@ class Refreshed(NamedTuple):
     """Messages that were not known; ``None`` when there are none."""
 
 
-def read_refreshed(
-    connection: apsw.Connection, mailbox: MailboxId, known: Known | None, *, within: int
-) -> Refreshed | None:
-    """Everything that a state does not know (``None``: the whole mailbox) from one snapshot.
+class Reading:
+    """Reads mailboxes as the account's owner sees them; another reading has another idea of rows and changes."""
 
-    Args:
-        within: how many octets of log and how many messages may be read; ``None`` is returned where it is more.
-    """
-    connection.execute("BEGIN")
-    try:
-        box = read_mailbox(connection, mailbox)
-        if box is None:
-            return Refreshed(known, None)
-        if known is not None:
-            return _changed(connection, box, known, within)
-        return None if box.messages > within else Refreshed(None, box, columns=read_columns(connection, mailbox))
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+    __slots__ = ()
 
+    def mailboxes(self, connection: apsw.Connection) -> list[Mailbox]:
+        """All mailboxes in the order of their names."""
+        return [mailbox_of(row) for row in json.loads(fetch_value(connection, MAILBOXES))]
 
-def _changed(connection: apsw.Connection, box: Mailbox, known: Known, within: int) -> Refreshed | None:
-    if log_length(connection, box.id, known.modseq) > within:
-        return None
-    changes = read_changes(connection, box, known.modseq)
-    again = changes.changed.clipped(1, known.last_uid)
-    if len(changes.changed) > within or len(again) > limits.REFRESHED_ROWS:
-        return None
-    rows = read_rows(connection, box.id, again)
-    added = bool(changes.changed) and changes.changed.last > known.last_uid
-    columns = read_columns(connection, box.id, known.last_uid) if added else None
-    return Refreshed(known, box, rows, changes.expunged, columns)
+    def some_mailboxes(self, connection: apsw.Connection, mailboxes: Collection[MailboxId]) -> list[Mailbox]:
+        """These mailboxes, without those that are no more."""
+        rows = json.loads(fetch_value(connection, MAILBOXES_BY_ID, (json.dumps(list(mailboxes)),)))
+        return [mailbox_of(row) for row in rows]
+
+    def mailbox_by_name(self, connection: apsw.Connection, name: str) -> Mailbox | None:
+        """A mailbox as it is now."""
+        rows = fetch(connection, MAILBOX_BY_NAME, (name,))
+        return mailbox_of(rows[0]) if rows else None
+
+    def mailbox(self, connection: apsw.Connection, mailbox: MailboxId) -> Mailbox | None:
+        """A mailbox as it is now."""
+        rows = fetch(connection, MAILBOX_BY_ID, (mailbox,))
+        return mailbox_of(rows[0]) if rows else None
+
+    def log_length(self, connection: apsw.Connection, mailbox: MailboxId, modseq: ModSeq) -> int:
+        """Octets of the log after a mod-sequence: how much work :meth:`changes` is."""
+        length: int = fetch_value(
+            connection,
+            "SELECT coalesce(sum(length(uids)), 0) FROM change WHERE mailbox = ? AND modseq > ?",
+            (mailbox, modseq),
+        )
+        return length
+
+    def changes(self, connection: apsw.Connection, mailbox: Mailbox, modseq: ModSeq) -> Changes:
+        """What changed after ``modseq``; ``mailbox`` is read in the same transaction."""
+        found: dict[int, list[tuple[int, int]]] = {LOG_CHANGED: [], LOG_EXPUNGED: []}
+        rows = fetch_value(
+            connection,
+            "SELECT json_group_array(json_array(kind, first, uids)) FROM change WHERE mailbox = ? AND modseq > ?",
+            (mailbox.id, modseq),
+        )
+        for kind, first, text in json.loads(rows):
+            uids = RangeSet.parse(text)
+            if kind == LOG_CHANGED and first <= modseq:
+                uids = selection.CHANGED_AFTER.present(connection, mailbox.id, uids, modseq)
+            found[kind].extend(uids.ranges())
+        expunged = RangeSet(found[LOG_EXPUNGED])
+        changed = RangeSet(found[LOG_CHANGED])
+        return Changes(mailbox.highest_modseq, changed.difference(expunged) if expunged else changed, expunged)
+
+    def rows(self, connection: apsw.Connection, mailbox: Mailbox, uids: RangeSet) -> list[MessageRow]:
+        """The rows of messages, ascending by UID."""
+        rows: list[MessageRow] = []
+        for texts in _ROWS.run(connection, uids, mailbox.id):
+            rows += zip(*map(selection.numbers, texts), strict=True)
+        return rows
+
+    def columns(self, connection: apsw.Connection, mailbox: Mailbox, after: int = 0) -> Columns:
+        """All messages with UIDs above ``after``; a million in half a second. To be called within one transaction."""
+        result: Columns = (array("I"), array("Q"), array("I"), array("Q"))
+        while True:
+            some = self._some_columns(connection, mailbox, after)
+            if some is None:
+                return result
+            for column, numbers in zip(result, some, strict=True):
+                column.extend(numbers)
+            after = result[0][-1]
+
+    def _some_columns(
+        self, connection: apsw.Connection, mailbox: Mailbox, after: int
+    ) -> Sequence[Sequence[int]] | None:
+        """As :meth:`columns`, for so many messages as are read at a time; ``None`` when there are no more."""
+        texts = fetch_one(connection, _COLUMNS, (mailbox.id, after, COLUMNS_AT_ONCE))
+        return None if texts[0] is None else [selection.numbers(text) for text in texts]
+
+    def refreshed(
+        self, connection: apsw.Connection, mailbox: MailboxId, known: Known | None, *, within: int
+    ) -> Refreshed | None:
+        """Everything that a state does not know (``None``: the whole mailbox) from one snapshot.
+
+        Args:
+            connection: not in a transaction.
+            mailbox: the mailbox's key.
+            known: what the state knows.
+            within: how many octets of log and how many messages may be read; ``None`` is returned where it is more.
+        """
+        connection.execute("BEGIN")
+        try:
+            box = self.mailbox(connection, mailbox)
+            if box is None:
+                return Refreshed(known, None)
+            if known is not None:
+                return self._changed(connection, box, known, within)
+            return None if box.messages > within else Refreshed(None, box, columns=self.columns(connection, box))
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _changed(self, connection: apsw.Connection, box: Mailbox, known: Known, within: int) -> Refreshed | None:
+        if self.log_length(connection, box.id, known.modseq) > within:
+            return None
+        changes = self.changes(connection, box, known.modseq)
+        again = changes.changed.clipped(1, known.last_uid)
+        if len(changes.changed) > within or len(again) > limits.REFRESHED_ROWS:
+            return None
+        rows = self.rows(connection, box, again)
+        added = bool(changes.changed) and changes.changed.last > known.last_uid
+        columns = self.columns(connection, box, known.last_uid) if added else None
+        return Refreshed(known, box, rows, changes.expunged, columns)

@@ -28,6 +28,7 @@ from mailwren.store.operations import (
 )
 from mailwren.store.sqlite.annotations import copy_annotations, remove_annotations
 from mailwren.store.sqlite.mailbox_rows import UID_MAX, MailboxRow, insert_mailbox
+from mailwren.store.sqlite.member_rows import mailbox_seen
 from mailwren.store.sqlite.message_operations import EVERYTHING, move, put_aside
 from mailwren.store.sqlite.names import above, below, canonical, check_name
 from mailwren.store.sqlite.rows import fetch, fetch_value
@@ -44,10 +45,10 @@ def create_mailbox(tx: Transaction, operation: CreateMailbox) -> MailboxChanged:
     if operation.subscribe:
         _subscribe(tx, name)
     if found is not None:
-        return MailboxChanged(found.value())
+        return MailboxChanged(mailbox_seen(tx, found))
     _check_special_use(tx, operation.special_use)
     _create_above(tx, name)
-    return MailboxChanged(_create(tx, name, operation.special_use).value())
+    return MailboxChanged(mailbox_seen(tx, _create(tx, name, operation.special_use)))
 
 
 def _find(tx: Transaction, name: str) -> MailboxRow | None:
@@ -56,12 +57,23 @@ def _find(tx: Transaction, name: str) -> MailboxRow | None:
 
 
 def _create(tx: Transaction, name: str, special_use: tuple[str, ...] = ()) -> MailboxRow:
-    if fetch_value(tx.connection, "SELECT count(*) FROM mailbox") >= limits.MAILBOXES_PER_ACCOUNT:
+    if tx.meta.mailboxes >= limits.MAILBOXES_PER_ACCOUNT:
         raise LimitReached("the account has too many mailboxes")
     box = tx.mailbox(insert_mailbox(tx.connection, name, next_validity(tx), tx.next_modseq(), special_use))
+    tx.meta.mailboxes += 1
     tx.touched(box)
     tx.list_changed = True
+    parent = _find(tx, name.rpartition(SEPARATOR)[0])
+    if parent is not None:
+        _share_alike(tx, box, parent)
     return box
+
+
+def _share_alike(tx: Transaction, box: MailboxRow, other: MailboxRow) -> None:
+    """Let the same people use a mailbox in the same way as another one (RFC 4314 §3)."""
+    if (box.acl, box.private_flags) != (other.acl, other.private_flags):
+        box.acl, box.private_flags = other.acl, other.private_flags
+        box.save_sharing(tx.connection)
 
 
 def _create_above(tx: Transaction, name: str) -> None:
@@ -93,14 +105,16 @@ def _check_special_use(tx: Transaction, special_use: tuple[str, ...], mailbox: i
 
 
 def set_special_use(tx: Transaction, operation: SetSpecialUse) -> MailboxChanged:
-    """Give a mailbox other uses. Raises NoSuchMailbox, CannotChange."""
+    """Use an existing mailbox as something else. Raises as operations.SetSpecialUse says."""
     box = tx.mailbox(operation.mailbox)
-    _check_special_use(tx, operation.special_use, box.id)
-    box.special_use = " ".join(operation.special_use)
-    box.save_special_use(tx.connection)
-    tx.touched(box)
-    tx.list_changed = True
-    return MailboxChanged(box.value())
+    uses = tuple(dict.fromkeys(operation.special_use))
+    _check_special_use(tx, uses, box.id)
+    if box.special_use != " ".join(uses):
+        box.special_use = " ".join(uses)
+        box.save_sharing(tx.connection)
+        tx.touched(box)
+        tx.list_changed = True
+    return MailboxChanged(mailbox_seen(tx, box))
 
 
 def delete_mailbox(tx: Transaction, operation: DeleteMailbox) -> MailboxChanged:
@@ -113,7 +127,7 @@ def delete_mailbox(tx: Transaction, operation: DeleteMailbox) -> MailboxChanged:
         raise NoSuchMailbox("the mailbox does not exist")
     if name == INBOX:
         raise CannotChange("INBOX cannot be deleted")
-    before = box.value()
+    before = mailbox_seen(tx, box)
     delta = tx.touched(box)
     modseq = tx.next_modseq()
     if box.messages:
@@ -121,11 +135,17 @@ def delete_mailbox(tx: Transaction, operation: DeleteMailbox) -> MailboxChanged:
     tx.execute("DELETE FROM change WHERE mailbox = ?", (box.id,))
     tx.execute("DELETE FROM import_key WHERE mailbox = ?", (box.id,))
     remove_annotations(tx, box.id)
+    tx.execute("DELETE FROM member_state WHERE mailbox = ?", (box.id,))
     tx.execute(
-        "INSERT INTO deleted_mailbox VALUES(?, ?, ?, ?, ?, ?, ?)",
-        (box.id, box.name, box.object_id, box.uid_validity, box.uid_next, box.special_use, tx.now),
+        "INSERT INTO deleted_mailbox(mailbox, name, object_id, uid_validity, uid_next, special_use, deleted_at, acl, "
+        "private_flags) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(box.id, box.name, box.object_id, box.uid_validity, box.uid_next, box.special_use, tx.now),
+            *(box.acl, box.private_flags),
+        ),
     )
     tx.execute("DELETE FROM mailbox WHERE id = ?", (box.id,))
+    tx.meta.mailboxes -= 1
     _remember_name(tx, box)
     tx.forget(box.id)
     delta.steps.clear()
@@ -173,7 +193,7 @@ def rename_mailbox(tx: Transaction, operation: RenameMailbox) -> MailboxChanged:
     # A name that had no mailbox of its own, only others below it, has one now: it stands above them.
     result = _find(tx, new)
     assert result is not None
-    return MailboxChanged(result.value())
+    return MailboxChanged(mailbox_seen(tx, result))
 
 
 def _rename(tx: Transaction, box: MailboxRow, name: str) -> None:
@@ -192,9 +212,11 @@ def _rename(tx: Transaction, box: MailboxRow, name: str) -> None:
 def _rename_inbox(tx: Transaction, inbox: MailboxRow, new: str) -> MailboxChanged:
     _create_above(tx, new)
     box = _create(tx, new)
+    # The messages stay with those who could read them.
+    _share_alike(tx, box, inbox)
     move(tx, Move(inbox.id, EVERYTHING, box.id))
     copy_annotations(tx, inbox.id, box.id)
-    return MailboxChanged(box.value())
+    return MailboxChanged(mailbox_seen(tx, box))
 
 
 def set_subscription(tx: Transaction, operation: SetSubscription) -> Done:
@@ -216,5 +238,8 @@ def _subscribe(tx: Transaction, name: str) -> None:
 
 def set_quota(tx: Transaction, operation: SetQuota) -> Done:
     """Limit the account; what it holds already may be more."""
-    tx.meta.octets_limit, tx.meta.messages_limit = operation.octets, operation.messages
+    meta = tx.meta
+    meta.octets_limit, meta.messages_limit = operation.octets, operation.messages
+    meta.mailboxes_limit, meta.annotation_octets_limit = operation.mailboxes, operation.annotation_octets
+    meta.save_limits(tx.connection)
     return Done()

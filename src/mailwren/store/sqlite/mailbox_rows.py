@@ -1,7 +1,11 @@
 """The rows ``meta`` and ``mailbox`` as they are held during a transaction: read once, changed here, written once."""
 
+import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import apsw
@@ -9,46 +13,60 @@ import apsw
 from mailwren.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from mailwren.store.errors import LimitReached
 from mailwren.store.sqlite.rows import fetch, fetch_one
-from mailwren.store.values import FlagSet, Mailbox
+from mailwren.store.values import NOBODY, FlagSet, Mailbox
 
 UID_MAX: Final = 2**32 - 1
 """UIDs and UIDVALIDITY are 32-bit (RFC 9051 §2.3.1.1)."""
 
-MAILBOX_BY_ID: Final = (
-    "SELECT id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
-    "deleted, size, deleted_size FROM mailbox WHERE id = ?"
+_VALUES: Final = (
+    "id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
+    "deleted, size, deleted_size, acl, private_flags"
 )
-"""All columns of one mailbox, in the order of :func:`mailbox_of` and :class:`MailboxRow`."""
-MAILBOX_BY_NAME: Final = (
-    "SELECT id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
-    "deleted, size, deleted_size FROM mailbox WHERE name = ?"
-)
-MAILBOXES: Final = (
-    "SELECT json_group_array(json_array(id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, "
-    "special_use, messages, unseen, deleted, size, deleted_size)) FROM (SELECT * FROM mailbox ORDER BY name)"
-)
+"""In the order of :class:`Mailbox`."""
+MAILBOX_BY_ID: Final = f"SELECT {_VALUES} FROM mailbox WHERE id = ?"  # noqa: S608 - the names from above
+MAILBOX_BY_NAME: Final = f"SELECT {_VALUES} FROM mailbox WHERE name = ?"  # noqa: S608 - the same
+MAILBOXES: Final = f"SELECT json_group_array(json_array({_VALUES})) FROM (SELECT * FROM mailbox ORDER BY name)"  # noqa: S608 - the same
 """All mailboxes, as one JSON text."""
 MAILBOXES_BY_ID: Final = (
-    "SELECT json_group_array(json_array(id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, "
-    "special_use, messages, unseen, deleted, size, deleted_size)) FROM mailbox "
+    f"SELECT json_group_array(json_array({_VALUES})) FROM mailbox "  # noqa: S608 - the same
     "WHERE id IN (SELECT value FROM json_each(?))"
 )
 """Those whose keys are in a JSON array, in the same way."""
+_ROW: Final = f"SELECT {_VALUES}, members FROM mailbox WHERE id = ?"  # noqa: S608 - the same
 
 
 def mailbox_of(row: Any) -> Mailbox:  # Any: a row of SQLite's, whose columns have no static types
     """A mailbox from its row."""
     values = list(row)
     values[7] = tuple(values[7].split())
+    values[13] = acl_of(values[13])
+    values[14] = private_flags_of(values[14])
     return Mailbox(*values)
+
+
+@lru_cache(maxsize=1024)
+def acl_of(text: str) -> Mapping[str, str]:
+    """An access control list from its column; one that cannot be read lets nobody in."""
+    try:
+        entries = json.loads(text)
+    except ValueError:
+        return NOBODY
+    return MappingProxyType(entries) if entries and isinstance(entries, dict) else NOBODY
+
+
+@lru_cache(maxsize=1024)
+def private_flags_of(text: str) -> frozenset[str]:
+    """Private flags from their column."""
+    return frozenset(text.split())
 
 
 def insert_mailbox(
     connection: apsw.Connection, name: str, uid_validity: int, modseq: int, special_use: tuple[str, ...] = ()
 ) -> MailboxId:
-    """Add an empty mailbox; its MAILBOXID is random (RFC 8474 §4). Returns its key."""
+    """Add an empty mailbox that is not shared; its MAILBOXID is random (RFC 8474 §4). Returns its key."""
     connection.execute(
-        "INSERT INTO mailbox VALUES(NULL, ?, ?, ?, 1, ?, 1, ?, 0, 0, 0, 0, 0)",
+        "INSERT INTO mailbox(name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, "
+        "messages, unseen, deleted, size, deleted_size) VALUES(?, ?, ?, 1, ?, 1, ?, 0, 0, 0, 0, 0)",
         (name, "F" + secrets.token_hex(12), uid_validity, modseq, " ".join(special_use)),
     )
     return MailboxId(connection.last_insert_rowid())
@@ -64,25 +82,28 @@ class MetaRow:
     former_floor: int
     octets: int
     messages: int
+    mailboxes: int
+    annotation_octets: int
     octets_limit: int | None
     messages_limit: int | None
-    annotation_octets: int
+    mailboxes_limit: int | None
+    annotation_octets_limit: int | None
 
     @classmethod
     def load(cls, connection: apsw.Connection) -> "MetaRow":
         """Read it."""
         row = fetch_one(
             connection,
-            "SELECT modseq, uid_validity, content, former_floor, octets, messages, octets_limit, messages_limit, "
-            "annotation_octets FROM meta",
+            "SELECT modseq, uid_validity, content, former_floor, octets, messages, mailboxes, annotation_octets, "
+            "octets_limit, messages_limit, mailboxes_limit, annotation_octets_limit FROM meta",
         )
         return cls(*row)
 
     def save(self, connection: apsw.Connection) -> None:
-        """Write it."""
+        """Write what changes all the time."""
         connection.execute(
             "UPDATE meta SET modseq = ?, uid_validity = ?, content = ?, former_floor = ?, octets = ?, messages = ?, "
-            "octets_limit = ?, messages_limit = ?, annotation_octets = ?",
+            "mailboxes = ?, annotation_octets = ?",
             (
                 self.modseq,
                 self.uid_validity,
@@ -90,10 +111,16 @@ class MetaRow:
                 self.former_floor,
                 self.octets,
                 self.messages,
-                self.octets_limit,
-                self.messages_limit,
+                self.mailboxes,
                 self.annotation_octets,
             ),
+        )
+
+    def save_limits(self, connection: apsw.Connection) -> None:
+        """Write what the account may hold."""
+        connection.execute(
+            "UPDATE meta SET octets_limit = ?, messages_limit = ?, mailboxes_limit = ?, annotation_octets_limit = ?",
+            (self.octets_limit, self.messages_limit, self.mailboxes_limit, self.annotation_octets_limit),
         )
 
 
@@ -114,11 +141,14 @@ class MailboxRow:
     deleted: int
     size: int
     deleted_size: int
+    acl: str
+    private_flags: str
+    members: int
 
     @classmethod
     def load(cls, connection: apsw.Connection, mailbox: MailboxId) -> "MailboxRow | None":
         """Read it; ``None`` when there is no such mailbox."""
-        rows = fetch(connection, MAILBOX_BY_ID, (mailbox,))
+        rows = fetch(connection, _ROW, (mailbox,))
         return cls(*rows[0]) if rows else None
 
     def save(self, connection: apsw.Connection) -> None:
@@ -145,9 +175,12 @@ class MailboxRow:
             "UPDATE mailbox SET name = ?, uid_validity = ? WHERE id = ?", (self.name, self.uid_validity, self.id)
         )
 
-    def save_special_use(self, connection: apsw.Connection) -> None:
-        """Write what the mailbox is used as."""
-        connection.execute("UPDATE mailbox SET special_use = ? WHERE id = ?", (self.special_use, self.id))
+    def save_sharing(self, connection: apsw.Connection) -> None:
+        """Write who uses it, and as what."""
+        connection.execute(
+            "UPDATE mailbox SET special_use = ?, acl = ?, private_flags = ?, members = ? WHERE id = ?",
+            (self.special_use, self.acl, self.private_flags, self.members, self.id),
+        )
 
     def value(self) -> Mailbox:
         """The mailbox as it is now."""
@@ -165,6 +198,8 @@ class MailboxRow:
             self.deleted,
             self.size,
             self.deleted_size,
+            acl_of(self.acl),
+            private_flags_of(self.private_flags),
         )
 
     def count(self, flags: FlagSet, messages: int, size: int) -> None:

@@ -10,10 +10,12 @@ from mailwren.base.ids import ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.errors import MessageGone
 from mailwren.store.operations import Append, Appended, Copied, Copy, Expunge, Expunged, Move
-from mailwren.store.sqlite import selection
+from mailwren.store.sqlite import member_operations, member_rows, selection
 from mailwren.store.sqlite.content import add_content
 from mailwren.store.sqlite.delta import Added, Removed
+from mailwren.store.sqlite.flag_sets import EMPTY
 from mailwren.store.sqlite.mailbox_rows import UID_MAX, MailboxRow
+from mailwren.store.sqlite.member_rows import Copies
 from mailwren.store.sqlite.schema import LOG_CHANGED, LOG_EXPUNGED
 from mailwren.store.sqlite.staging import Staged
 from mailwren.store.sqlite.transaction import Transaction
@@ -51,7 +53,9 @@ def append(tx: Transaction, operation: Append, stage: Callable[[], Staged]) -> A
         tx.execute("INSERT OR IGNORE INTO import_key VALUES(?, ?)", (box.id, key))
         if not tx.connection.changes():
             return Appended(Uid(0), box.uid_validity, box.highest_modseq, duplicate=True)
-    flags = tx.flags.intern(operation.flags)
+    flags, own = tx.flags.intern(operation.flags), EMPTY
+    if tx.member is not None:
+        flags, own = member_operations.divided(tx, box, flags)
     staged = stage()
     content = add_content(tx, staged, operation.internal_date)
     uid = box.take_uids(1)
@@ -64,6 +68,8 @@ def append(tx: Transaction, operation: Append, stage: Callable[[], Staged]) -> A
     tx.meta.messages += 1
     tx.meta.octets += staged.size
     tx.changed(box, modseq, LOG_CHANGED, RangeSet([(uid, uid)])).steps.append(Added((uid, content, flags.id, modseq)))
+    if own.names:
+        member_rows.insert(tx, box, uid, own, modseq)
     return Appended(Uid(uid), box.uid_validity, modseq)
 
 
@@ -75,6 +81,7 @@ def copy(tx: Transaction, operation: Copy) -> Copied:
         return Copied(chosen.uids, chosen.uids, target.uid_validity, target.highest_modseq)
     modseq = tx.next_modseq()
     new = _copy(tx, chosen, target, modseq)
+    member_operations.copied(tx, Copies(chosen.box, chosen.uids, target, new.first, modseq))
     tx.meta.messages += len(chosen.uids)
     tx.meta.octets += sum(size for _, size in chosen.by_flags.values())
     return Copied(chosen.uids, new, target.uid_validity, modseq)
@@ -88,6 +95,7 @@ def move(tx: Transaction, operation: Move) -> Copied:
         return Copied(chosen.uids, chosen.uids, target.uid_validity, target.highest_modseq)
     modseq = tx.next_modseq()
     new = _copy(tx, chosen, target, modseq)
+    member_operations.moved(tx, Copies(chosen.box, chosen.uids, target, new.first, modseq))
     _remove(tx, chosen, modseq)
     return Copied(chosen.uids, new, target.uid_validity, modseq)
 
@@ -136,6 +144,7 @@ def _copy(tx: Transaction, chosen: _Chosen, target: MailboxRow, modseq: ModSeq) 
 def _remove(tx: Transaction, chosen: _Chosen, modseq: ModSeq) -> None:
     """Delete and count messages that are no more."""
     _DELETE.run(tx.connection, chosen.scope, chosen.box.id)
+    member_rows.remove(tx, chosen.box, chosen.scope)
     for flags, (count, size) in chosen.by_flags.items():
         chosen.box.count(tx.flags.find(flags), -count, -size)
     tx.changed(chosen.box, modseq, LOG_EXPUNGED, chosen.uids).steps.append(Removed(chosen.uids, modseq))

@@ -22,8 +22,10 @@ from mailwren.store.operations import (
     Operation,
     Outcome,
     RenameMailbox,
+    SetAcl,
     SetFlags,
     SetMetadata,
+    SetPrivateFlags,
     SetQuota,
     SetSpecialUse,
     SetSubscription,
@@ -38,7 +40,9 @@ from mailwren.store.sqlite.mailbox_operations import (
     set_special_use,
     set_subscription,
 )
+from mailwren.store.sqlite.member_operations import claim_member_recent, set_member_flags
 from mailwren.store.sqlite.message_operations import append, copy, expunge, import_key_hash, move
+from mailwren.store.sqlite.sharing_operations import set_acl, set_private_flags
 from mailwren.store.sqlite.staging import Octets, Staged, stage
 from mailwren.store.sqlite.transaction import Transaction
 
@@ -52,18 +56,25 @@ class Request:
     Attributes:
         operations: what to do.
         future: told the outcomes, or why not, on the event loop.
+        member: whom it acts for; ``None`` is the account's owner.
         synced: whether the disk must have it before the answer.
         outcomes: once carried out.
         error: why it was not.
     """
 
-    __slots__ = ("_octets", "_staged", "error", "future", "operations", "outcomes", "synced")
+    __slots__ = ("_octets", "_staged", "error", "future", "member", "operations", "outcomes", "synced")
 
     def __init__(
-        self, operations: Sequence[Operation], future: "asyncio.Future[list[Outcome]]", *, strict: bool
+        self,
+        operations: Sequence[Operation],
+        future: "asyncio.Future[list[Outcome]]",
+        member: str | None = None,
+        *,
+        strict: bool,
     ) -> None:
         self.operations: Final = tuple(operations)
         self.future: Final = future
+        self.member: Final = member
         self.synced: Final = strict or not all(isinstance(each, _NOT_SYNCED) for each in self.operations)
         self.outcomes: list[Outcome] = []
         self.error: Exception | None = None
@@ -86,6 +97,7 @@ class Request:
     def run(self, tx: Transaction) -> None:
         """Carry out the operations. Raises StoreError, apsw.Error, OSError, ValueError."""
         before = replace(tx.meta)
+        tx.member = self.member
         self.outcomes = [
             append(tx, operation, partial(self._stage_now, tx, number))
             if isinstance(operation, Append)
@@ -116,7 +128,7 @@ def _known(connection: apsw.Connection, operation: Append) -> bool:
 
 
 _RUNNERS: Final[dict[type, Callable[[Transaction, Any], Outcome]]] = {
-    SetFlags: set_flags,
+    SetFlags: lambda tx, operation: (set_flags if tx.member is None else set_member_flags)(tx, operation),
     Copy: copy,
     Move: move,
     Expunge: expunge,
@@ -124,10 +136,12 @@ _RUNNERS: Final[dict[type, Callable[[Transaction, Any], Outcome]]] = {
     DeleteMailbox: delete_mailbox,
     RenameMailbox: rename_mailbox,
     SetSubscription: set_subscription,
-    ClaimRecent: claim_recent,
+    ClaimRecent: lambda tx, operation: (claim_recent if tx.member is None else claim_member_recent)(tx, operation),
     SetQuota: set_quota,
     SetMetadata: set_metadata,
     SetSpecialUse: set_special_use,
+    SetAcl: set_acl,
+    SetPrivateFlags: set_private_flags,
 }
 """What carries out each operation; Append needs its octets besides. Any: each takes its own kind."""
 

@@ -169,13 +169,49 @@ CREATE TABLE annotation(
 CREATE INDEX annotation_modseq ON annotation(modseq);
 ALTER TABLE meta ADD COLUMN annotation_octets INTEGER NOT NULL DEFAULT 0;
 """
+_SHARING: Final = """
+ALTER TABLE mailbox ADD COLUMN acl TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE mailbox ADD COLUMN private_flags TEXT NOT NULL DEFAULT '\\Seen';
+ALTER TABLE mailbox ADD COLUMN members INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deleted_mailbox ADD COLUMN acl TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE deleted_mailbox ADD COLUMN private_flags TEXT NOT NULL DEFAULT '\\Seen';
+ALTER TABLE meta ADD COLUMN mailboxes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN mailboxes_limit INTEGER;
+ALTER TABLE meta ADD COLUMN annotation_octets_limit INTEGER;
+UPDATE meta SET mailboxes = (SELECT count(*) FROM mailbox);
+CREATE TABLE member(
+    id INTEGER PRIMARY KEY,
+    identifier TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE member_state(
+    mailbox INTEGER NOT NULL REFERENCES mailbox(id),
+    member INTEGER NOT NULL REFERENCES member(id),
+    highest_modseq INTEGER NOT NULL,
+    first_recent INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY(mailbox, member)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE member_flags(
+    mailbox INTEGER NOT NULL REFERENCES mailbox(id),
+    member INTEGER NOT NULL REFERENCES member(id),
+    uid INTEGER NOT NULL,
+    flags INTEGER NOT NULL REFERENCES flag_set(id),
+    modseq INTEGER NOT NULL,
+    PRIMARY KEY(mailbox, member, uid)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX member_flags_modseq ON member_flags(mailbox, member, modseq);
+"""
 # annotation: ``mailbox`` 0 is the account itself; ``member`` is empty for what is shared, else whose it is; a ``value``
 #   that is NULL was removed.
 # change: one row for each operation and mailbox, or one for a run of them. ``modseq`` is the last mod-sequence that the
 #   row stands for, ``first`` the first; ``uids`` in RangeSet's notation.
 # content_header: ``header`` is compressed where its length is less than ``size``, the length it came in with.
 # deleted_mailbox, expunged: what can be brought back. former_name, meta.former_floor: see mailbox_operations.py.
+# mailbox.acl: identifiers and rights, a JSON object. mailbox.private_flags: as in flag_set.names, or with ``*``.
+#   mailbox.members: how many rows of member_state it has; without any, nobody looks at member_flags.
+# member_flags: what a member has changed of his own; stays when the flags are gone, for its mod-sequence.
+# member_state.seen: messages that the member has ``\Seen`` on, whether or not that flag is private now.
 # meta.content: the last content id given out. unreferenced: contents for the sweeper to look at.
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS)
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING)
 """Scripts in order; a database of ``user_version`` n has seen the first n of them."""

@@ -37,15 +37,15 @@ def _signed(number: int) -> int:
 
 
 _COUNT: Final = (
-    "SELECT count(*), min(m.uid), max(m.uid) FROM message m WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION"
+    "SELECT count(*), min(m.uid), max(m.uid) FROM $TABLE m WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION"
 )
 _LIST: Final = (
-    "SELECT group_concat(uid), max(uid) FROM (SELECT m.uid AS uid FROM message m "
+    "SELECT group_concat(uid), max(uid) FROM (SELECT m.uid AS uid FROM $TABLE m "
     "WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? $CONDITION ORDER BY m.uid LIMIT 16384)"
 )
 """So many at a time as become numbers in a millisecond, for which other threads have to wait."""
 _PACKED: Final = (
-    "SELECT group_concat(m.uid) FROM carray(?) wanted CROSS JOIN message m ON m.mailbox = ? AND m.uid BETWEEN "
+    "SELECT group_concat(m.uid) FROM carray(?) wanted CROSS JOIN $TABLE m ON m.mailbox = ? AND m.uid BETWEEN "
     "(wanted.value >> 32) & 4294967295 AND wanted.value & 4294967295 $CONDITION"
 )
 _SMALL_RANGE: Final = 1000
@@ -57,11 +57,11 @@ class Condition:
 
     __slots__ = ("_count", "_list", "_packed")
 
-    def __init__(self, condition: str = "") -> None:
-        """With a condition on the message's row ``m``, such as ``AND m.modseq > ?``."""
-        self._count: Final = _COUNT.replace("$CONDITION", condition)
-        self._list: Final = _LIST.replace("$CONDITION", condition)
-        self._packed: Final = _PACKED.replace("$CONDITION", condition)
+    def __init__(self, condition: str = "", table: str = "message") -> None:
+        """With a condition on the message's row ``m``, such as ``AND m.modseq > ?``, or on that of another table."""
+        self._count: Final = _COUNT.replace("$CONDITION", condition).replace("$TABLE", table)
+        self._list: Final = _LIST.replace("$CONDITION", condition).replace("$TABLE", table)
+        self._packed: Final = _PACKED.replace("$CONDITION", condition).replace("$TABLE", table)
 
     # Any: what SQLite takes has no common type.
     def present(self, connection: apsw.Connection, mailbox: MailboxId, wanted: RangeSet, *bindings: Any) -> RangeSet:

@@ -8,7 +8,7 @@ if the state still stands where the thread began, else it is read again.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 from weakref import WeakValueDictionary
 
@@ -21,7 +21,7 @@ from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.sqlite.delta import Added, Delta, Flagged, Removed
 from mailwren.store.sqlite.failures import translated
-from mailwren.store.sqlite.log_reading import Known, Refreshed, read_mailbox, read_refreshed
+from mailwren.store.sqlite.log_reading import Known, Reading, Refreshed
 
 R = TypeVar("R")
 RunInThread = Callable[[Callable[[apsw.Connection], R]], Awaitable[R]]
@@ -57,13 +57,20 @@ class StateCache:
 
 
 class States:
-    """The states of one account's mailboxes. Everything here happens on the event loop."""
+    """The states of one account's mailboxes as one user sees them. Everything here happens on the event loop."""
 
-    __slots__ = ("_cache", "_in_thread", "_loading", "_reader", "_states")
+    __slots__ = ("_cache", "_in_thread", "_loading", "_reader", "_reading", "_states")
 
-    def __init__(self, reader: apsw.Connection, in_thread: "RunInThread[Refreshed | None]", cache: StateCache) -> None:
+    def __init__(
+        self,
+        reader: apsw.Connection,
+        in_thread: "RunInThread[Refreshed | None]",
+        cache: StateCache,
+        reading: Reading,
+    ) -> None:
         """Read little through ``reader``, much through ``in_thread``."""
         self._reader: Final = reader
+        self._reading: Final = reading
         self._in_thread: Final = in_thread
         self._cache: Final = cache
         self._states: Final[WeakValueDictionary[MailboxId, MailboxState]] = WeakValueDictionary()
@@ -85,11 +92,11 @@ class States:
     def _little(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
         """What is new, if that is little; nothing new is the usual case and costs one point read."""
         if state is None:
-            return read_refreshed(self._reader, mailbox, None, within=limits.ROWS_AT_ONCE)
-        now = read_mailbox(self._reader, mailbox)
+            return self._reading.refreshed(self._reader, mailbox, None, within=limits.ROWS_AT_ONCE)
+        now = self._reading.mailbox(self._reader, mailbox)
         if now is None or now.highest_modseq == state.modseq:
             return Refreshed(_known(state), now)
-        return read_refreshed(self._reader, mailbox, _known(state), within=limits.ROWS_AT_ONCE)
+        return self._reading.refreshed(self._reader, mailbox, _known(state), within=limits.ROWS_AT_ONCE)
 
     async def _much(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
         """What is new, read in the thread, once for all who wait for it."""
@@ -105,8 +112,8 @@ class States:
         def read(connection: apsw.Connection) -> Refreshed | None:
             refreshed = None
             if known is not None:
-                refreshed = read_refreshed(connection, mailbox, known, within=_IN_THREAD)
-            return refreshed or read_refreshed(connection, mailbox, None, within=_WITHOUT_LIMIT)
+                refreshed = self._reading.refreshed(connection, mailbox, known, within=_IN_THREAD)
+            return refreshed or self._reading.refreshed(connection, mailbox, None, within=_WITHOUT_LIMIT)
 
         return await self._in_thread(read)
 
@@ -150,6 +157,17 @@ class States:
             elif delta.complete and state.modseq == delta.previous:
                 _apply(state, delta)
                 state.mailbox, state.modseq = delta.mailbox, delta.mailbox.highest_modseq
+
+    def gone(self, mailboxes: Iterable[MailboxId]) -> None:
+        """Mailboxes have been deleted."""
+        for mailbox in mailboxes:
+            state = self._states.get(mailbox)
+            if state is not None:
+                self._gone(state)
+
+    def live(self) -> list[MailboxState]:
+        """The states that are in use or kept."""
+        return list(self._states.values())
 
     def clear(self) -> None:
         """Let go of everything; the account is closed."""

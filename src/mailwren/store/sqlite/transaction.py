@@ -22,6 +22,7 @@ from mailwren.store.sqlite.delta import Delta
 from mailwren.store.sqlite.flag_sets import FlagSets, FlagSetWriter
 from mailwren.store.sqlite.mailbox_rows import MailboxRow, MetaRow
 from mailwren.store.sqlite.schema import LOG_CHANGED
+from mailwren.store.values import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class _Mark:
     mailboxes: dict[MailboxId, MailboxRow]
     log: list[LogEntry]
     deltas: dict[MailboxId, Delta]
+    hinted: set[MailboxId]
     list_changed: bool
     flags: tuple[int, ...]
 
@@ -55,6 +57,8 @@ class Transaction:
         blobs: where large messages are.
         now: seconds since the epoch, whole.
         deltas: what changed, by mailbox.
+        hinted: mailboxes where a member has changed what is his own.
+        member: who the request that is carried out acts for; ``None`` is the account's owner.
         list_changed: whether mailboxes or subscriptions came, went or were renamed.
     """
 
@@ -66,7 +70,9 @@ class Transaction:
         "connection",
         "deltas",
         "flags",
+        "hinted",
         "list_changed",
+        "member",
         "meta",
         "now",
     )
@@ -78,7 +84,9 @@ class Transaction:
         self.flags: Final[FlagSetWriter] = flags.transaction(connection)
         self.meta = MetaRow.load(connection)
         self.deltas: dict[MailboxId, Delta] = {}
+        self.hinted: set[MailboxId] = set()
         self.list_changed = False
+        self.member: str | None = None
         self._mailboxes: dict[MailboxId, MailboxRow] = {}
         self._log: list[LogEntry] = []
 
@@ -137,6 +145,7 @@ class Transaction:
             {mailbox: replace(row) for mailbox, row in self._mailboxes.items()},
             self._log.copy(),
             {mailbox: replace(delta, steps=delta.steps.copy()) for mailbox, delta in self.deltas.items()},
+            self.hinted.copy(),
             self.list_changed,
             self.flags.mark(),
         )
@@ -144,16 +153,21 @@ class Transaction:
     def back_to(self, mark: _Mark) -> None:
         """Forget what came after a mark, because the database has forgotten it."""
         self.meta, self._mailboxes, self.deltas, self._log = mark.meta, mark.mailboxes, mark.deltas, mark.log
-        self.list_changed = mark.list_changed
+        self.hinted, self.list_changed = mark.hinted, mark.list_changed
         self.flags.back_to(mark.flags)
 
     def check_quota(self, before: MetaRow) -> None:
         """Judge a whole request by what it added. Raises OverQuota."""
         meta = self.meta
         if meta.octets_limit is not None and meta.octets > max(meta.octets_limit, before.octets):
-            raise OverQuota("the account's quota of storage is used up")
+            raise OverQuota("the account's quota of storage is used up", Resource.STORAGE)
         if meta.messages_limit is not None and meta.messages > max(meta.messages_limit, before.messages):
-            raise OverQuota("the account's quota of messages is used up")
+            raise OverQuota("the account's quota of messages is used up", Resource.MESSAGE)
+        if meta.mailboxes_limit is not None and meta.mailboxes > max(meta.mailboxes_limit, before.mailboxes):
+            raise OverQuota("the account's quota of mailboxes is used up", Resource.MAILBOX)
+        limit = meta.annotation_octets_limit
+        if limit is not None and meta.annotation_octets > max(limit, before.annotation_octets):
+            raise OverQuota("the account's quota of annotations is used up", Resource.ANNOTATION_STORAGE)
 
     def flush(self) -> None:
         """Write what is held in memory; COMMIT comes next."""

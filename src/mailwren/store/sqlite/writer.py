@@ -100,11 +100,11 @@ class Writer:
         self._wal_pages = pages
         return apsw.SQLITE_OK
 
-    async def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
-        """Carry out operations as one transaction. Raises StoreError."""
+    async def apply(self, operations: Sequence[Operation], member: str | None = None) -> list[Outcome]:
+        """Carry out operations as one transaction, for a member or (``None``) the owner. Raises StoreError."""
         if self._closed:
             raise StoreUnavailable("the account is closed")
-        request = Request(operations, self._loop.create_future(), strict=self._strict)
+        request = Request(operations, self._loop.create_future(), member, strict=self._strict)
         if not self._at_once(request):
             self._enqueue(request)
         return await request.future
@@ -161,7 +161,7 @@ class Writer:
         if not committed.synced and self._sync_timer is None and self._path is not None:
             self._sync_timer = self._loop.call_later(limits.FLAGS_SYNC_SECONDS, self._sync_soon)
         try:
-            if committed.deltas or committed.list_changed:
+            if committed.deltas or committed.hinted or committed.list_changed:
                 self._on_commit(committed)
         finally:
             for request in requests:

@@ -137,6 +137,7 @@ async def test_facts_wire_and_headers_are_ready(mail: Mail) -> None:
     assert wire[0].body_structure.startswith(b'("text" "plain"')
     headers = await account.headers([second, first])
     assert headers[0] == message(2).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    assert await account.previews([second, first, second]) == [f"This is message {each}." for each in (2, 1, 2)]
     part = await account.structure(first)
     assert message(1, Date="Mon, 3 Nov 2025 10:00:00 +0100")[part.body_start : part.body_end].startswith(b"This is")
     assert await account.facts([]) == []

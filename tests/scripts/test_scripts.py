@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.inprocess import Client, server_context
@@ -62,10 +63,16 @@ def _user(script: Script, number: int) -> str:
     return {connection: name for connection, _, name in pairs}.get(str(number), "anna")
 
 
+def _settings(script: Script) -> dict[str, Any]:
+    """The configuration that the header asks for."""
+    pairs = (each.partition("=") for each in script.header.get("settings", "").replace(",", " ").split())
+    return {name: int(value) for name, _, value in pairs}
+
+
 async def _play(path: Path, mode: str) -> None:
     script = parse_script(path)
     features = Features()
-    async with server_context() as context:
+    async with server_context(**_settings(script)) as context:
         keep = await context.store.account(b"anna".hex())
         await _prepare(Client(context, features), script)
         count = int(script.header.get("connections", "1"))

@@ -14,6 +14,8 @@ from mailwren.imap.ext import mailbox_filter, notify
 from mailwren.imap.ext.context import CancelUpdate
 from mailwren.imap.ext.language import Language
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
+from mailwren.imap.ext.partial import PartialRange
+from mailwren.imap.ext.uidbatches import UidBatches
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
 from mailwren.imap.scanner import NUMBER64_MAX, NUMBER_MAX
@@ -99,8 +101,16 @@ ITEMS = st.one_of(
     st.builds(FetchItem, st.just("BODY[]"), SECTIONS, st.booleans(), PARTIALS),
     st.builds(FetchItem, st.just("BINARY[]"), st.builds(Section, PARTS), st.booleans(), PARTIALS),
     st.builds(FetchItem, st.just("BINARY.SIZE[]"), st.builds(Section, PARTS)),
+    st.builds(FetchItem, st.just("PREVIEW"), modifiers=_subsets("LAZY", "FUZZY", "LAZY=FUZZY")),
+    st.builds(FetchItem, st.just("SNIPPET"), modifiers=_subsets("FUZZY", "LAZY=FUZZY")),
 )
-FETCHES = st.builds(a.Fetch, SETS, st.lists(ITEMS, min_size=1, max_size=5).map(tuple))
+PARTIAL_RANGES = st.builds(PartialRange, NUMBERS, NUMBERS, st.booleans())
+FETCHES = st.builds(
+    a.Fetch,
+    SETS,
+    st.lists(ITEMS, min_size=1, max_size=5).map(tuple),
+    st.just(()) | PARTIAL_RANGES.map(lambda wanted: (("PARTIAL", wanted),)),
+)
 
 
 # --- SEARCH -------------------------------------------------------------------------------------------------
@@ -136,8 +146,14 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
 
 def _searches(charset: str, text: st.SearchStrategy[str]) -> st.SearchStrategy[a.Search]:
     keys = st.lists(_keys(text), min_size=1, max_size=3).map(lambda found: SearchKey("AND", keys=tuple(found)))
-    returns = _chosen(*(row.name for row in commands.SEARCH_RETURN_OPTIONS)).filter(bool)
-    return st.builds(a.Search, keys, st.none() | returns, st.just(charset))
+    returns = _chosen(*(row.name for row in commands.SEARCH_RETURN_OPTIONS if row.name != "PARTIAL")).filter(bool)
+    paged = st.builds(
+        lambda key, others, wanted: a.Search(key, others - {"ALL"} | {"PARTIAL"}, charset, (("PARTIAL", wanted),)),
+        keys,
+        returns,
+        PARTIAL_RANGES,
+    )
+    return st.builds(a.Search, keys, st.none() | returns, st.just(charset)) | paged
 
 
 def _in_charset(charset: str) -> st.SearchStrategy[str]:
@@ -227,6 +243,7 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"UID EXPUNGE": st.builds(a.UidExpunge, SETS),
     b"SEARCH": SEARCHES,
     b"FETCH": FETCHES,
+    b"UIDBATCHES": st.builds(UidBatches, NUMBERS, st.none() | st.tuples(NUMBERS, NUMBERS)),
     b"STORE": st.builds(a.Store, SETS, st.sampled_from(a.StoreMode), st.booleans(), FLAGS),
     b"COPY": COPIES,
     b"MOVE": COPIES,

@@ -86,7 +86,9 @@ REFERENCES: Final = 1000
 MESSAGE_ID: Final = 998
 """Characters of a Message-ID that are kept: a line of the longest kind (RFC 5322 §2.1.1)."""
 PREVIEW: Final = 256
-"""Characters of a preview (RFC 8970 §3.1)."""
+"""Characters of a preview that are kept; more must never be told (RFC 8970 §3.3)."""
+PREVIEW_TOLD: Final = 200
+"""Characters of a preview that FETCH tells (RFC 8970 §3.3)."""
 PREVIEW_PLAIN: Final = 8 * 1024
 """Octets of encoded plain text that a preview is made from: its 256 characters even where quotes come first."""
 PREVIEW_HTML: Final = 64 * 1024
@@ -184,6 +186,10 @@ FIELDS_CACHED: Final = 64 * 1024 * 1024
 """Octets of header fields kept in memory for the next search of them: some 250,000 messages' subjects."""
 FIELD_KEPT: Final = 1000
 """Characters of one message's values of a field that are kept; longer ones are few, and are read again."""
+UID_BATCH: Final = 500
+"""Messages of the smallest batch of UIDBATCHES: RFC 10022 asks for batches from this size on; smaller save nothing."""
+UID_BATCHES: Final = 10_000
+"""Batches in one answer: a line of 200 kilobytes; a mailbox of five million messages in the smallest ones."""
 SEARCH_CONTEXTS: Final = 20
 """Searches of one session whose results are kept up to date (RFC 5267 §4.3.1): each is asked after every change."""
 SEARCH_CONTEXT_MESSAGES: Final = 2_000_000

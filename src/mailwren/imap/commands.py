@@ -9,7 +9,7 @@ from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailbo
 from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
-from mailwren.imap.ext import context, language, objectid, replace, savedate, within
+from mailwren.imap.ext import context, language, objectid, partial, preview, replace, savedate, uidbatches, within
 from mailwren.imap.ext.notify import notify_syntax
 from mailwren.imap.syntax import Row, Syntax
 
@@ -17,7 +17,7 @@ from mailwren.imap.syntax import Row, Syntax
 SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = ()
 CREATE_PARAMETERS: Final[tuple[Row[object], ...]] = (mailboxes.USE,)
 LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPTIONS,)
-STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS, *objectid.STATUS_ITEMS)
+STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS, *objectid.STATUS_ITEMS, "APPENDLIMIT")
 LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.RETURN_OPTIONS, status.status_option(STATUS_ITEMS))
 SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *search.KEYS,
@@ -25,13 +25,18 @@ SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *savedate.SEARCH_KEYS,
     *within.SEARCH_KEYS,
 )
-SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*search.RETURN_OPTIONS, *context.RETURN_OPTIONS)
+SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
+    *search.RETURN_OPTIONS,
+    *context.RETURN_OPTIONS,
+    partial.PARTIAL,
+)
 FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
     *fetch.ITEMS,
     *objectid.FETCH_ITEMS,
     *savedate.FETCH_ITEMS,
+    *preview.FETCH_ITEMS,
 )
-FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = ()
+FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = (partial.PARTIAL,)
 STORE_MODIFIERS: Final[tuple[Row[object], ...]] = ()
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -64,6 +69,7 @@ CHECK: Final = select.CHECK
 EXPUNGE: Final = expunge.EXPUNGE
 UID_EXPUNGE: Final = expunge.UID_EXPUNGE
 SEARCH: Final = search.search_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
+UIDBATCHES: Final = uidbatches.UIDBATCHES
 FETCH: Final = fetch.fetch_syntax(FETCH_ITEMS, FETCH_MODIFIERS)
 STORE: Final = storing.store_syntax(STORE_MODIFIERS)
 CANCELUPDATE: Final = context.CANCELUPDATE
@@ -76,7 +82,7 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(LANGUAGE,),
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
     *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
-    *(UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
+    *(UIDBATCHES, UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
     *(CANCELUPDATE,),
     REPLACE,
     NOTIFY,

@@ -30,7 +30,7 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
-from mailwren.server.ext import context, language, replace
+from mailwren.server.ext import context, language, replace, uidbatches
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -80,6 +80,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
         Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS | Effect.UID_MAY_USE_NUMBERS,
         uid_form=True,
     ),
+    Command(syntax.UIDBATCHES, State.SELECTED, uidbatches.run_uid_batches, Effect.SYNCS),
     Command(syntax.CANCELUPDATE, State.SELECTED, context.run_cancel_update),
     Command(
         syntax.FETCH,
@@ -104,6 +105,10 @@ COMMANDS: tuple[AnyCommand, ...] = (
 
 def _login_disabled(session: Session) -> bool:
     return not login.login_allowed(session)
+
+
+def _append_limit(session: Session) -> str:
+    return str(session.context.config.message_size_limit)
 
 
 def _starttls_offered(session: Session) -> bool:
@@ -139,6 +144,12 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("SEARCHRES", "RFC 5182 §2", State.LOGGED_IN),
     Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
+    Capability("APPENDLIMIT=", "RFC 7889 §2", State.LOGGED_IN, value=_append_limit),
+    Capability("PARTIAL", "RFC 9394 §3", State.LOGGED_IN),
+    Capability("PREVIEW", "RFC 8970 §6", State.LOGGED_IN),
+    Capability("PREVIEW=FUZZY", "RFC 8970 §6", State.LOGGED_IN),
+    Capability("SNIPPET=FUZZY", "RFC 8970 §6", State.LOGGED_IN),
+    Capability("UIDBATCHES", "RFC 10022 §2", State.LOGGED_IN),
     Capability("OBJECTID", "RFC 8474 §3", State.LOGGED_IN),
     Capability("SAVEDATE", "RFC 8514 §4.1", State.LOGGED_IN),
     Capability("WITHIN", "RFC 5032 §2", State.LOGGED_IN),
@@ -215,9 +226,9 @@ class Features:
         """What CAPABILITY says to this session now."""
         hidden = self.hidden(session)
         names = (
-            row.name
+            row.name + (row.value(session) if row.value is not None else "")
             for row in self._capabilities
-            if row.states & session.state and (row.when is None or row.when(session)) and row.name.upper() not in hidden
+            if row.states & session.state and (row.when is None or row.when(session)) and row.hides_as not in hidden
         )
         return " ".join(names).encode("ascii")
 

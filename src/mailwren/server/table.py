@@ -104,3 +104,10 @@ class Capability:
     states: State = State.ANY
     when: "Callable[[Session], bool] | None" = None
     """Whether it holds for this session now; ``None`` is always."""
+    value: "Callable[[Session], str] | None" = None
+    """What follows a name that ends in ``=``."""
+
+    @property
+    def hides_as(self) -> str:
+        """What the configuration calls it to hide it: upper case, without a value."""
+        return self.name.upper().removesuffix("=")

@@ -109,6 +109,10 @@ class Account(Protocol):
         """The top header blocks with their blank line, in the order asked."""
         ...
 
+    async def previews(self, contents: Sequence[ContentId]) -> list[str]:
+        """The beginnings of the readable texts, at most ``limits.PREVIEW`` characters each, in the order asked."""
+        ...
+
     async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
         """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets: many at once in bounded memory."""
         ...

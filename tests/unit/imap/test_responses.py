@@ -10,7 +10,8 @@ from mailwren.imap.core.arguments import Identify
 from mailwren.imap.core.list import ListRow
 from mailwren.imap.core.search import FoundMessages
 from mailwren.imap.errors import BadCommand
-from mailwren.imap.ext import objectid
+from mailwren.imap.ext import objectid, uidbatches
+from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.scanner import Scanner
 
 
@@ -135,3 +136,22 @@ def test_uid_codes() -> None:
     code = copy.copy_uid_code(7, RangeSet.of([1, 3]), RangeSet.of([8, 9]))
     assert code == b"COPYUID 7 1,3 8:9"
     assert copy.parse_copy_uid(reader(code, b"COPYUID")) == (7, RangeSet.of([1, 3]), RangeSet.of([8, 9]))
+
+
+def test_uid_batches() -> None:
+    """Ranges from the newest to the oldest, or none (RFC 10022)."""
+    ranges = ((215295, 99696), (99695, 20351), (20350, 7830), (7829, 1))
+    line = uidbatches.write_uid_batches(b"A143", ranges)
+    assert line == b'* UIDBATCHES (TAG "A143") 215295:99696,99695:20351,20350:7830,7829:1\r\n'
+    assert uidbatches.parse_uid_batches(reader(line, b"* UIDBATCHES")) == (b"A143", ranges)
+    line = uidbatches.write_uid_batches(b"A144", ())
+    assert line == b'* UIDBATCHES (TAG "A144")\r\n'
+    assert uidbatches.parse_uid_batches(reader(line, b"* UIDBATCHES")) == (b"A144", ())
+
+
+def test_partial_results() -> None:
+    """A page of results is told with the range that was asked for (RFC 9394 §4)."""
+    line = b'* ESEARCH (TAG "A") UID PARTIAL (-1:-100 1:5,9)\r\n'
+    data = ("PARTIAL", (str(PartialRange(1, 100, from_end=True)), RangeSet.parse("1:5,9")))
+    assert search.write_esearch(b"A", True, [data]) == line
+    assert search.parse_esearch(reader(line, b"* ESEARCH")).values == (("PARTIAL", ("-1:-100", "1:5,9")),)

@@ -166,6 +166,10 @@ class FakeAccount:
         """Not used."""
         raise NotImplementedError
 
+    async def previews(self, contents: Sequence[ContentId]) -> list[str]:
+        """Not used."""
+        raise NotImplementedError
+
     async def structure(self, content: ContentId) -> Part:
         """Not used."""
         raise NotImplementedError

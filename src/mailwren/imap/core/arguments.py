@@ -240,6 +240,8 @@ class FetchItem:
     peek: bool = False
     partial: tuple[int, int] | None = None
     """First octet from 0, and the number of octets."""
+    modifiers: tuple[str, ...] = ()
+    """Words in parentheses behind the name, upper case (RFC 8970 §4)."""
 
 
 @dataclass(frozen=True, slots=True)

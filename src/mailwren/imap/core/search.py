@@ -268,6 +268,9 @@ def search_syntax(keys: Iterable[KeyRow], return_options: Iterable[Row[object]])
         key = SearchKey("AND", keys=tuple(found))
         if returns is None:
             return Search(key, None, charset)
+        if sum(name in {"ALL", "PARTIAL"} for name, _value in returns) > 1:
+            # "a single command MUST NOT contain more than one PARTIAL or ALL search return option" (RFC 9394 §3.1)
+            raise BadCommand("either PARTIAL or ALL, once")
         values = tuple((name, value) for name, value in returns if value is not None)
         return Search(key, frozenset(name for name, _value in returns) or frozenset({"ALL"}), charset, values)
 

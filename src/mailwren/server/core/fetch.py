@@ -8,9 +8,11 @@ from mailwren.base.ids import FlagSetId
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import Fetch, FetchItem
 from mailwren.imap.errors import Refused
+from mailwren.imap.ext.preview import LAZY
 from mailwren.message.stream_decoder import UnknownEncoding
 from mailwren.server.core.fetch_columns import FLAGS, Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
+from mailwren.server.ext.partial import page
 from mailwren.server.notices import tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
@@ -33,6 +35,8 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     """Send what was asked of each message, items in the order asked."""
     selected = session.mailbox
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
+    if arguments.modifiers:
+        spans = page(arguments, request, spans)
     items = _distinct(arguments.items, request)
     newly_seen = await _mark_seen(session, selected, arguments.items, spans)
     if newly_seen or _FLAGS in items:
@@ -50,8 +54,13 @@ def _distinct(items: Sequence[FetchItem], request: Request) -> list[FetchItem]:
 
     "Server implementations MUST implicitly include the UID message data item" for a UID command (RFC 9051 §6.4.9).
     """
-    distinct = list(dict.fromkeys(replace(item, peek=False) for item in items))
+    distinct = list(dict.fromkeys(_plain(item) for item in items))
     return [_UID, *distinct] if request.by_uid and _UID not in distinct else distinct
+
+
+def _plain(item: FetchItem) -> FetchItem:
+    """The item without what makes no difference to the response."""
+    return replace(item, peek=False, modifiers=tuple(word for word in item.modifiers if word != LAZY))
 
 
 def _sets_seen(item: FetchItem) -> bool:

@@ -9,10 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
+from mailwren.imap import wire
 from mailwren.imap.core.arguments import FetchItem, Section, SectionText
 from mailwren.imap.core.fetch import section_label
 from mailwren.imap.dates import write_internal_date
+from mailwren.imap.ext.preview import form_of
 from mailwren.message.header import select_fields
 from mailwren.server.core.fetch_octets import OctetItem, Streamed
 from mailwren.store.api import Account
@@ -46,6 +49,8 @@ class Batch:
     """What the flags are as of."""
     recent: frozenset[int]
     """UIDs that are recent for this session (RFC 3501 only)."""
+    utf8: bool
+    """Quoted strings may hold UTF-8."""
     _facts: Sequence[ContentFacts] | None = field(default=None, init=False)
     _wire: Sequence[ContentWire | None] | None = field(default=None, init=False)
     _headers: Sequence[bytes | None] | None = field(default=None, init=False)
@@ -67,7 +72,7 @@ class Batch:
             recent = frozenset(uid for uid in uids if uid in view.recent)
         ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
         known: Sequence[Uid] = uids  # type: ignore[assignment] # the same
-        return cls(selected.account, selected.id, numbers, known, ids, flags, state.modseq, recent)
+        return cls(selected.account, selected.id, numbers, known, ids, flags, state.modseq, recent, session.utf8)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -156,6 +161,18 @@ async def _save_date(batch: Batch) -> Sequence[Cell]:
     return [b"SAVEDATE " + (b"NIL" if date is None else write_internal_date(date, 0)) for date in dates]
 
 
+def _preview(item: FetchItem) -> Column:
+    """The preview, which was made when the message came in: at hand also for LAZY (RFC 8970 §4.1)."""
+    before, behind = form_of(item)
+
+    async def values(batch: Batch) -> Sequence[Cell]:
+        texts = await batch.account.previews(batch.contents)
+        encoded = (text[: limits.PREVIEW_TOLD].encode("utf-8") for text in texts)
+        return [b"%b%b%b" % (before, wire.string(text, batch.utf8), behind) for text in encoded]
+
+    return Column(values, _no_gaps)
+
+
 async def _no_gaps(_account: Account, _content: ContentId, _room: int) -> bytes | Streamed:
     raise AssertionError("this column has no gaps")
 
@@ -205,6 +222,8 @@ def column_of(item: FetchItem) -> Column:
     known = _COLUMNS.get(item.name)
     if known is not None:
         return known
+    if item.name in ("PREVIEW", "SNIPPET"):
+        return _preview(item)
     section = _LEGACY.get(item.name) or item.section or Section()
     octets = OctetItem(item, section_label(item), section)
     of_header = item.name in _LEGACY or item.name == "BODY[]"

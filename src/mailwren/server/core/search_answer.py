@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.search import ReturnData
+from mailwren.imap.ext.partial import PartialRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,24 @@ def _numbers(found: Found) -> ReturnData | None:
     return RangeSet.of_sorted(found.numbers) if found.numbers else None
 
 
+def _partial(found: Found) -> ReturnData | None:
+    """``PARTIAL (range set)``, NIL where no result has such a place (RFC 9394 §3.1)."""
+    wanted = _range(found)
+    start, stop = wanted.span(len(found.numbers))
+    chosen = found.numbers[start:stop]
+    return (str(wanted), RangeSet.of_sorted(chosen) if chosen else "NIL")
+
+
+def _range(found: Found) -> PartialRange:
+    return cast("PartialRange", found.values["PARTIAL"])
+
+
 _DATA: Final[tuple[tuple[str, Callable[[Found], ReturnData | None]], ...]] = (
     ("MIN", lambda found: found.numbers[0] if found.numbers else None),
     ("MAX", lambda found: found.numbers[-1] if found.numbers else None),
     ("ALL", _numbers),
     ("COUNT", lambda found: len(found.numbers)),
+    ("PARTIAL", _partial),
 )
 """What each option answers, in the order of the answer (RFC 9051 §6.4.4); ``None`` where it has nothing to say."""
 
@@ -42,11 +56,17 @@ def return_data(found: Found) -> list[tuple[str, ReturnData]]:
 
 
 def saved(found: Found) -> RangeSet:
-    """What ``$`` stands for from now on; with only MIN or MAX asked for, only those (RFC 9051 §6.4.4.1, Table 4)."""
+    """What ``$`` stands for from now on.
+
+    With only MIN, MAX or PARTIAL asked for, only those (RFC 9051 §6.4.4.1, Table 4; RFC 9394 §3.2, Table 1).
+    """
     uids, returns = found.uids, found.returns
-    if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX"}:
+    if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX", "PARTIAL"}:
         return RangeSet.of(uids)
     chosen: list[int] = []
+    if "PARTIAL" in returns:
+        start, stop = _range(found).span(len(uids))
+        chosen.extend(uids[start:stop])
     if "MIN" in returns:
         chosen.append(uids[0])
     if "MAX" in returns:

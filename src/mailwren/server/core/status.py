@@ -24,7 +24,7 @@ ITEMS: dict[str, Callable[[Mailbox], StatusValue]] = {
     "SIZE": lambda mailbox: mailbox.size,
     "MAILBOXID": lambda mailbox: mailbox.object_id,
 }
-"""What the row of a mailbox holds, by name; RECENT has to be counted."""
+"""What the row of a mailbox holds, by name; RECENT has to be counted, and APPENDLIMIT is configured."""
 
 
 async def run_status(session: "Session", arguments: Status, _request: Request) -> Completion | None:
@@ -37,11 +37,16 @@ async def run_status(session: "Session", arguments: Status, _request: Request) -
 
 async def send_status(session: "Session", place: "Place", items: Sequence[str]) -> None:
     """Send the STATUS response of one mailbox, items in the order asked."""
-    values = [
-        (item, await _recent(place.account, place.mailbox) if item == "RECENT" else ITEMS[item](place.mailbox))
-        for item in items
-    ]
+    values = [(item, await _value(session, place, item)) for item in items]
     session.send(write_status_row(place.name, values, session.utf8))
+
+
+async def _value(session: "Session", place: "Place", item: str) -> StatusValue:
+    if item == "RECENT":
+        return await _recent(place.account, place.mailbox)
+    if item == "APPENDLIMIT":
+        return session.context.config.message_size_limit  # the same for all (RFC 7889 §3)
+    return ITEMS[item](place.mailbox)
 
 
 async def _recent(account: "Account", mailbox: Mailbox) -> int:

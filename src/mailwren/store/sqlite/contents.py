@@ -35,6 +35,7 @@ _WIRE: Final = (
     "SELECT c.envelope, c.body, c.body_structure FROM carray(?) wanted CROSS JOIN content_wire c ON c.id = wanted.value"
 )
 _HEADERS: Final = "SELECT c.size, c.header FROM carray(?) wanted CROSS JOIN content_header c ON c.id = wanted.value"
+_PREVIEWS: Final = "SELECT c.preview FROM carray(?) wanted CROSS JOIN content_header c ON c.id = wanted.value"
 _SMALL_WIRE: Final = (
     "SELECT iif(length(c.envelope) + length(c.body) + length(c.body_structure) <= ?2, c.envelope, NULL), "
     "iif(length(c.envelope) + length(c.body) + length(c.body_structure) <= ?2, c.body, NULL), "
@@ -84,6 +85,10 @@ class Contents:
     async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
         """The top header blocks, in the order asked."""
         return await self._many(contents, _HEADERS, _header)
+
+    async def previews(self, contents: Sequence[ContentId]) -> list[str]:
+        """The beginnings of the readable texts, in the order asked."""
+        return await self._many(contents, _PREVIEWS, _first)
 
     async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
         """The same for what has no more than ``largest`` octets, else ``None``."""
@@ -169,7 +174,7 @@ def decompressed(data: bytes, size: int) -> bytes:
         raise MessageDamaged(f"a stored message is damaged: {error}") from error
 
 
-def _first(row: tuple[int | None]) -> int | None:
+def _first(row: tuple[T]) -> T:
     return row[0]
 
 

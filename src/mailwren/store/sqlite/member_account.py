@@ -139,6 +139,10 @@ class MemberAccount:
         """The top header blocks with their blank line, in the order asked. Raises MessageDamaged."""
         return await self._account.headers(contents)
 
+    async def previews(self, contents: Sequence[ContentId]) -> list[str]:
+        """The beginnings of the readable texts, in the order asked."""
+        return await self._account.previews(contents)
+
     async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
         """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets. Raises MessageDamaged."""
         return await self._account.small_wire(contents, largest)

@@ -130,7 +130,7 @@ def test_mechanisms(curl: Curl, mechanism: str) -> None:
     """Both SASL mechanisms let the right password in and no other."""
     options = ("--login-options", f"AUTH={mechanism}", "-X", "NAMESPACE")
     result = curl.run("", *options)
-    assert result.stdout == b'* NAMESPACE (("" "/")) NIL NIL\r\n'
+    assert result.stdout == b'* NAMESPACE (("" "/")) (("Other Users/" "/")) (("Shared/" "/"))\r\n'
     assert f"AUTHENTICATE {mechanism}".encode() in result.stderr
     assert curl.status("", *options, user="anna:Secret") == LOGIN_DENIED
     assert curl.status("", *options, user="nobody:secret") == LOGIN_DENIED

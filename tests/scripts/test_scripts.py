@@ -3,10 +3,10 @@
 import asyncio
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from tests.support.inprocess import Client, server_context
+from tests.support.inprocess import Client, OpenDoor, server_context
 from tests.support.transcript import Player, Script, parse_script
 
 from mailwren.server.features import Features
@@ -69,10 +69,18 @@ def _settings(script: Script) -> dict[str, Any]:
     return {name: int(value) for name, _, value in pairs}
 
 
+def _add_groups(door: OpenDoor, script: Script) -> None:
+    """The groups that the header names, with their members."""
+    for each in script.header.get("groups", "").replace(",", " ").split():
+        name, _, members = each.partition("=")
+        door.add_group(name.rstrip("*"), *filter(None, members.split("+")), has_mailbox=name.endswith("*"))
+
+
 async def _play(path: Path, mode: str) -> None:
     script = parse_script(path)
     features = Features()
     async with server_context(**_settings(script)) as context:
+        _add_groups(cast("OpenDoor", context.passwords), script)
         keep = await context.store.account(b"anna".hex())
         await _prepare(Client(context, features), script)
         count = int(script.header.get("connections", "1"))

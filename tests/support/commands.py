@@ -11,6 +11,7 @@ from mailwren.imap.core.arguments import FetchItem, SearchKey, Section, SectionT
 from mailwren.imap.core.mailboxes import SPECIAL_USES
 from mailwren.imap.core.search import all_of, any_of
 from mailwren.imap.ext import mailbox_filter, notify
+from mailwren.imap.ext.acl import MailboxAndIdentifier, SetAcl
 from mailwren.imap.ext.context import CancelUpdate
 from mailwren.imap.ext.language import Language
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
@@ -18,6 +19,7 @@ from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.ext.uidbatches import UidBatches
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
+from mailwren.imap.rights import LETTERS
 from mailwren.imap.scanner import NUMBER64_MAX, NUMBER_MAX
 from mailwren.imap.sequence_set import STAR, SequenceSet
 
@@ -247,6 +249,11 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"STORE": st.builds(a.Store, SETS, st.sampled_from(a.StoreMode), st.booleans(), FLAGS),
     b"COPY": COPIES,
     b"MOVE": COPIES,
+    b"SETACL": st.builds(SetAcl, NAMES, TEXT, st.sampled_from(["", "+", "-"]), st.frozensets(st.sampled_from(LETTERS))),
+    b"DELETEACL": st.builds(MailboxAndIdentifier, NAMES, TEXT),
+    b"GETACL": NAMED,
+    b"LISTRIGHTS": st.builds(MailboxAndIdentifier, NAMES, TEXT),
+    b"MYRIGHTS": NAMED,
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
     b"REPLACE": st.builds(a.Replace, ONE_MESSAGE, NAMES, MESSAGES),
     b"NOTIFY": NOTIFIES,

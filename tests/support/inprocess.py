@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from mailwren.auth.errors import AuthenticationFailed
+from mailwren.auth.groups import Group
 from mailwren.auth.passwords import PasswordChecker
 from mailwren.auth.throttle import LoginThrottle
-from mailwren.auth.users import User
+from mailwren.auth.users import User, UserDirectory
 from mailwren.config.settings import Config
 from mailwren.server.context import ServerContext
 from mailwren.server.features import Features
@@ -24,23 +25,32 @@ _PATIENCE = 20.0
 
 
 class OpenDoor:
-    """Knows every user; the password is always :data:`PASSWORD`."""
+    """Knows every user; the password is always :data:`PASSWORD`. Whoever comes gets into the directory."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self.users = UserDirectory(None, new_id=lambda: self._name.encode().hex())
+
+    def add(self, name: str) -> User:
+        """Put a user into the directory whose account id is the name in hexadecimal digits."""
+        self._name = name
+        return self.users.find(name) or self.users.add(name, "")
+
+    def add_group(self, name: str, *members: str, has_mailbox: bool = False) -> Group:
+        """Put a group into the directory whose id is the name in hexadecimal digits."""
+        for member in members:
+            self.add(member)
+        self._name = name
+        group = self.users.groups.find(name) or self.users.groups.add(name, has_mailbox=has_mailbox)
+        self.users.groups.add_members(name, members)
+        return group
 
     async def check(self, user_name: str, password: str, authorization: str = "") -> User:
         """The user of that name. Raises AuthenticationFailed."""
         del authorization
         if password != PASSWORD:
             raise AuthenticationFailed("Wrong user name or password")
-        return User(
-            name=user_name,
-            account_id=user_name.encode().hex(),
-            created=0,
-            enabled=True,
-            quota_octets=None,
-            quota_messages=None,
-            password_hash="",
-            aliases=(),
-        )
+        return self.add(user_name)
 
 
 class ByteTransport(asyncio.Transport):
@@ -210,10 +220,12 @@ async def server_context(folder: Path | None = None, **settings: Any) -> AsyncIt
     config = Config(data=folder or Path(tempfile.gettempdir()), server_name="test.example", **settings)
     store = SqliteMailStore(folder)
     tls = settings.pop("tls", None)
+    door = OpenDoor()
     context = ServerContext(
         config,
         store,
-        cast("PasswordChecker", OpenDoor()),
+        cast("PasswordChecker", door),
+        door.users,
         LoginThrottle(),
         asyncio.get_running_loop().time,
         tls,
@@ -227,6 +239,7 @@ async def server_context(folder: Path | None = None, **settings: Any) -> AsyncIt
             while context.sessions:
                 await asyncio.sleep(0)
         await store.close()
+        door.users.close()
 
 
 __all__ = ["PASSWORD", "ByteTransport", "Client", "end_of_response", "server_context", "split_responses"]

@@ -10,6 +10,7 @@ A script is a header of ``key: value`` lines, an empty line, and steps:
     rev2: 2                 the connections that enabled IMAP4rev2
     users: 2=ben, 3=cleo    who logs in on a connection (default anna, to whom messages and mailboxes belong)
     settings: a=1, b=2      settings of the server's configuration, by field, with numbers for values
+    groups: crew=ben, desk*=ben+cleo   groups and their members; a star: with a mailbox of its own
     packet: no              do not also run it with pipelined commands in one packet
     ordered: yes            the untagged answers come in the order written, not in any order
 

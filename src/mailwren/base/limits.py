@@ -119,6 +119,10 @@ DATABASE_BUSY_SECONDS: Final = 10.0
 """How long a transaction waits for another process's transaction in the same account."""
 GROUP_REQUESTS: Final = 200
 """Waiting requests that one commit takes together: bounds how long the first of them waits for the last."""
+CARRIED_OCTETS: Final = 32 * 1024 * 1024
+"""Octets of small messages that go to another account together, in one transaction: they stand in memory."""
+CARRIED_FILES: Final = 50
+"""Large messages that go to another account together, in one transaction: each is an open file meanwhile."""
 WAL_PAGES: Final = 4000
 """Pages of the write-ahead log after which it is folded into the database: 16 MiB, about 30 ms of work."""
 WAL_OCTETS: Final = 64 * 1024 * 1024

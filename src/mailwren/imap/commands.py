@@ -9,7 +9,7 @@ from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailbo
 from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
-from mailwren.imap.ext import context, language, objectid, partial, preview, replace, savedate, uidbatches, within
+from mailwren.imap.ext import acl, context, language, objectid, partial, preview, replace, savedate, uidbatches, within
 from mailwren.imap.ext.notify import notify_syntax
 from mailwren.imap.syntax import Row, Syntax
 
@@ -18,7 +18,11 @@ SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = ()
 CREATE_PARAMETERS: Final[tuple[Row[object], ...]] = (mailboxes.USE,)
 LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPTIONS,)
 STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS, *objectid.STATUS_ITEMS, "APPENDLIMIT")
-LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.RETURN_OPTIONS, status.status_option(STATUS_ITEMS))
+LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
+    *listing.RETURN_OPTIONS,
+    status.status_option(STATUS_ITEMS),
+    acl.LIST_MYRIGHTS,
+)
 SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *search.KEYS,
     *objectid.SEARCH_KEYS,
@@ -78,6 +82,12 @@ MOVE: Final = copy.MOVE
 REPLACE: Final = replace.REPLACE
 NOTIFY: Final = notify_syntax(FETCH_ITEMS)
 
+SETACL: Final = acl.SETACL
+DELETEACL: Final = acl.DELETEACL
+GETACL: Final = acl.GETACL
+LISTRIGHTS: Final = acl.LISTRIGHTS
+MYRIGHTS: Final = acl.MYRIGHTS
+
 COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(LANGUAGE,),
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
@@ -86,5 +96,6 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(CANCELUPDATE,),
     REPLACE,
     NOTIFY,
+    *(SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS),
 )
 """All of them."""

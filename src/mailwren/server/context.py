@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mailwren.auth.passwords import PasswordChecker
 from mailwren.auth.throttle import LoginThrottle
+from mailwren.auth.users import UserDirectory
 from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
 from mailwren.server.turns import Turns
@@ -33,6 +34,8 @@ class ServerContext:
     config: Config
     store: MailStore
     passwords: PasswordChecker
+    users: UserDirectory
+    """Who there is, which groups there are, and who shares with whom."""
     throttle: LoginThrottle
     clock: Callable[[], float]
     """Seconds, monotonic."""

@@ -30,7 +30,7 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
-from mailwren.server.ext import context, language, replace, uidbatches
+from mailwren.server.ext import acl, context, language, replace, uidbatches
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -60,6 +60,11 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Command(syntax.XLIST, State.LOGGED_IN, listing.run_list),
     Command(syntax.NAMESPACE, State.LOGGED_IN, listing.run_namespace),
     Command(syntax.STATUS, State.LOGGED_IN, status.run_status),
+    Command(syntax.SETACL, State.LOGGED_IN, acl.run_set_acl),
+    Command(syntax.DELETEACL, State.LOGGED_IN, acl.run_delete_acl),
+    Command(syntax.GETACL, State.LOGGED_IN, acl.run_get_acl),
+    Command(syntax.LISTRIGHTS, State.LOGGED_IN, acl.run_list_rights),
+    Command(syntax.MYRIGHTS, State.LOGGED_IN, acl.run_my_rights),
     Command(
         syntax.APPEND,
         State.LOGGED_IN,
@@ -157,6 +162,9 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("CATENATE", "RFC 4469 §2", State.LOGGED_IN),
     Capability("URL-PARTIAL", "RFC 5550 §5.7.1", State.LOGGED_IN),
     Capability("LANGUAGE", "RFC 5255 §3"),
+    Capability("ACL", "RFC 4314 §2", State.LOGGED_IN),
+    Capability("RIGHTS=texk", "RFC 4314 §5.1.1", State.LOGGED_IN),
+    Capability("LIST-MYRIGHTS", "RFC 8440 §3", State.LOGGED_IN),
 )
 
 ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2"}

@@ -101,11 +101,11 @@ def flags_line(keywords: Iterable[str]) -> bytes:
     return write_flags([*SYSTEM_FLAGS, *sorted(keywords)])
 
 
-def permanent_flags_line(keywords: Iterable[str], *, read_only: bool) -> bytes:
-    """The PERMANENTFLAGS code (RFC 9051 §7.1); any keyword may be made up."""
-    if read_only:
+def permanent_flags_line(selected: Selected) -> bytes:
+    """The PERMANENTFLAGS code (RFC 9051 §7.1): what this user may change here (RFC 4314 §5.1.1)."""
+    flags = selected.permitted_flags()
+    if not flags:
         return b"* OK [" + permanent_flags_code(()) + b"] No flags can be changed\r\n"
-    flags = [*SYSTEM_FLAGS, *sorted(keywords), "\\*"]
     return b"* OK [" + permanent_flags_code(flags) + b"] Flags permitted\r\n"
 
 
@@ -114,5 +114,10 @@ def tell_new_keywords(session: "Session", selected: Selected) -> None:
     keywords = keywords_in_use(selected)
     if not keywords <= selected.keywords:
         selected.keywords |= keywords
-        session.send(flags_line(selected.keywords))
-        session.send(permanent_flags_line(selected.keywords, read_only=selected.read_only))
+        tell_flags(session, selected)
+
+
+def tell_flags(session: "Session", selected: Selected) -> None:
+    """Send which flags there are, and which of them the client may change."""
+    session.send(flags_line(selected.keywords))
+    session.send(permanent_flags_line(selected))

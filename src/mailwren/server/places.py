@@ -2,20 +2,37 @@
 
 Every command that names a mailbox asks here, and nowhere else, so that a name of somebody else's mailbox works for
 all of them and a mailbox that the user may not know of is answered for like one that is not there.
+
+Rules for whoever edits this file:
+
+1. Whether a name of somebody else's does not exist, or is hidden, or its owner does not exist: one exception with one
+   text. Nothing may tell them apart.
+2. Rights are computed anew each time, from the list as it is now and the groups as they are now.
+3. Accounts of others are opened when a name leads there, and stay open until the session ends: whatever a command
+   holds stays good.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mailwren.auth.errors import DirectoryUnavailable
+from mailwren.auth.grants import Sharer, Standing
+from mailwren.base.logs import log
+from mailwren.imap import names
 from mailwren.imap.errors import Refused
-from mailwren.store.values import Mailbox
+from mailwren.imap.rights import ALL_RIGHTS, OWNER_ALWAYS, REVEALING, TEAM_RIGHTS, effective_rights
+from mailwren.server.namespaces import OTHER_USERS, ROOTS, SHARED, put_together, take_apart
+from mailwren.store.errors import NoSuchMailbox, StoreError, StoreUnavailable
+from mailwren.store.values import INBOX, Mailbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailwren.server.session import Session
     from mailwren.store.api import Account
 
-ALL_RIGHTS: Final = frozenset("lrswipkxtea")
-"""What the owner of a mailbox may do (RFC 4314 §2.1)."""
+__all__ = ["ALL_RIGHTS", "Home", "Place", "Places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,8 @@ class Home:
     """As this user sees it: in the account of somebody else with flags of his own."""
     name: str
     """Within that account."""
+    sharer: Sharer | None = None
+    """Whose it is; ``None``: the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +59,30 @@ class Place:
     """As the user sees it, with its namespace."""
     rights: frozenset[str] = ALL_RIGHTS
     """Letters of RFC 4314 §2.1."""
+    sharer: Sharer | None = None
+    """Whose it is; ``None``: the user's own."""
 
     def require(self, right: str) -> None:
         """Raise Refused unless the user has this right (RFC 4314 §4)."""
         if right not in self.rights:
             raise Refused("You do not have the right to do that with this mailbox", b"NOPERM")
+
+    @property
+    def special_use(self) -> tuple[str, ...]:
+        """Such as ``\\Sent``; what others use their mailboxes for does not concern this user's programs."""
+        return self.mailbox.special_use if self.sharer is None else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An account of somebody else that this session uses."""
+
+    account: "Account"
+    """What is to be released."""
+    view: "Account"
+    """The same with this user's own flags."""
+    sharer: Sharer
+    unwatch: "Callable[[], None]"
 
 
 class Places:
@@ -52,17 +90,174 @@ class Places:
 
     def __init__(self, session: "Session") -> None:
         self._session: Final = session
+        self._opened: Final[dict[str, _Opened]] = {}
 
+    # --- names ----------------------------------------------------------------------------------------------
     async def home(self, name: str) -> Home:
         """Whose a name is. Raises NoSuchMailbox: of an account that the user may not know of."""
-        return Home(self._session.account, name)
+        parts = take_apart(name)
+        if parts is None or await self._is_own(name):
+            return Home(self._session.account, name)
+        standing = self._standing()
+        sharer = (standing.users if parts.root == OTHER_USERS else standing.teams).get(parts.owner)
+        if sharer is None:
+            raise missing()
+        return Home((await self._open(sharer)).view, parts.mailbox, sharer)
+
+    async def _is_own(self, name: str) -> bool:
+        """Whether it is a mailbox of the user's own that had its name before the namespaces came."""
+        try:
+            await self._session.account.mailbox(name)
+        except NoSuchMailbox:
+            return False
+        return True
 
     async def find(self, name: str) -> Place:
         """The mailbox of a name. Raises NoSuchMailbox: there is none, or the user may not know of it."""
         home = await self.home(name)
-        return Place(home.account, await home.account.mailbox(home.name), name)
+        try:
+            mailbox = await home.account.mailbox(home.name)
+        except NoSuchMailbox:
+            raise missing() from None
+        if home.sharer is None:
+            return Place(home.account, mailbox, name, self._own_rights(mailbox))
+        place = self._place(home.account, mailbox, home.sharer)
+        if place.rights.isdisjoint(REVEALING):
+            raise missing()
+        return place
 
     async def all(self) -> dict[str, Place]:
-        """Every mailbox that the user may list, by name, in the order of names."""
+        """Every mailbox that the user may list, by name: the user's own and then others', each in order of names."""
         account = self._session.account
-        return {name: Place(account, mailbox, name) for name, mailbox in (await account.mailboxes()).items()}
+        found = {
+            name: Place(account, mailbox, name, self._own_rights(mailbox))
+            for name, mailbox in (await account.mailboxes()).items()
+        }
+        standing = self._standing()
+        for sharer in (*standing.users.values(), *standing.teams.values()):
+            for place in await self._shared_by(sharer, standing):
+                found.setdefault(place.name, place)
+            await self._session.breathe()
+        return found
+
+    async def beside(self, name: str) -> dict[str, Place]:
+        """As :meth:`all`, of the account alone that a name belongs to: for what stands around one mailbox."""
+        try:
+            home = await self.home(name)
+        except NoSuchMailbox:
+            return {}
+        if home.sharer is not None:
+            return {place.name: place for place in await self._shared_by(home.sharer, self._standing())}
+        mailboxes = await home.account.mailboxes()
+        return {each: Place(home.account, mailbox, each) for each, mailbox in mailboxes.items()}
+
+    async def _shared_by(self, sharer: Sharer, standing: Standing) -> list[Place]:
+        """The mailboxes of somebody else that may be listed; none while the account cannot be used."""
+        try:
+            account = (await self._open(sharer)).view
+            mailboxes = (await account.mailboxes()).values()
+        except StoreError as error:
+            log.error("shared mailboxes not listed", account=sharer.account_id, reason=str(error))
+            return []
+        self._forget_stale(sharer, mailboxes, standing)
+        places = (self._place(account, mailbox, sharer) for mailbox in mailboxes)
+        return [place for place in places if "l" in place.rights]
+
+    async def check_new(self, name: str) -> Home:
+        """Where a mailbox of this name may be created (RFC 4314 §4).
+
+        Raises:
+            Refused: it may not. For a name of somebody else's always in the same words.
+        """
+        try:
+            home = await self.home(name)
+        except NoSuchMailbox as error:
+            raise no_place() from error
+        if home.sharer is None and name in ROOTS and not await self._is_own(name):
+            raise no_place()
+        parent = await self._nearest_parent(home)
+        if parent is not None and "k" not in self._rights(parent, home.sharer):
+            raise no_place()
+        return home
+
+    async def _nearest_parent(self, home: Home) -> Mailbox | None:
+        """The nearest existing mailbox above a name. Above what others have, their INBOX stands as well."""
+        above = [*names.parents(home.name)[::-1], *([INBOX] if home.sharer is not None else [])]
+        for name in above:
+            try:
+                return await home.account.mailbox(name)
+            except NoSuchMailbox:
+                continue
+        return None
+
+    # --- rights ---------------------------------------------------------------------------------------------
+    def rights_in(self, account: "Account", mailbox: Mailbox) -> frozenset[str]:
+        """What the user may do now with a mailbox of an account that a place was in."""
+        opened = self._opened.get(account.id) if account is not self._session.account else None
+        return self._rights(mailbox, opened.sharer if opened is not None else None)
+
+    def _rights(self, mailbox: Mailbox, sharer: Sharer | None) -> frozenset[str]:
+        if sharer is None:
+            return self._own_rights(mailbox)
+        identifiers = self._standing().identifiers
+        default = TEAM_RIGHTS if sharer.is_team else ALL_RIGHTS
+        return effective_rights(mailbox.acl, identifiers, owner=sharer.account_id, default=default)
+
+    def _own_rights(self, mailbox: Mailbox) -> frozenset[str]:
+        if not mailbox.acl:
+            return ALL_RIGHTS  # almost always
+        account_id = self._session.account.id
+        identifiers = self._standing().identifiers
+        return effective_rights(mailbox.acl, identifiers, owner=account_id, default=ALL_RIGHTS, always=OWNER_ALWAYS)
+
+    def _place(self, account: "Account", mailbox: Mailbox, sharer: Sharer) -> Place:
+        root = SHARED if sharer.is_team else OTHER_USERS
+        return Place(
+            account, mailbox, put_together(root, sharer.name, mailbox.name), self._rights(mailbox, sharer), sharer
+        )
+
+    def _standing(self) -> Standing:
+        try:
+            return self._session.context.users.grants.standing(self._session.account.id)
+        except DirectoryUnavailable as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def _forget_stale(self, sharer: Sharer, mailboxes: Iterable[Mailbox], standing: Standing) -> None:
+        """Let the index know when an account shares nothing with this user any more."""
+        present = {identifier for mailbox in mailboxes for identifier in mailbox.acl}
+        if sharer.is_team and sharer.account_id in standing.identifiers:
+            return
+        if present.isdisjoint(standing.identifiers):
+            try:
+                self._session.context.users.grants.forget(sharer.account_id, present)
+            except DirectoryUnavailable as error:
+                log.warning("index of shared mailboxes not cleaned", reason=str(error))
+
+    # --- accounts -------------------------------------------------------------------------------------------
+    async def _open(self, sharer: Sharer) -> _Opened:
+        opened = self._opened.get(sharer.account_id)
+        if opened is not None:
+            return opened
+        session = self._session
+        account = await session.context.store.account(sharer.account_id)
+        view = account.for_member(session.account.id)
+        unwatch = account.watch(lambda mailbox: session.hint(sharer.account_id, mailbox))
+        opened = self._opened[sharer.account_id] = _Opened(account, view, sharer, unwatch)
+        return opened
+
+    async def close(self) -> None:
+        """Give back the accounts of others; the session ends."""
+        while self._opened:
+            _, opened = self._opened.popitem()
+            opened.unwatch()
+            await self._session.context.store.release(opened.account)
+
+
+def missing() -> NoSuchMailbox:
+    """What is said of a mailbox that is not there, or that the user may not know of."""
+    return NoSuchMailbox("the mailbox does not exist")
+
+
+def no_place() -> Refused:
+    """What is said of a name for a new mailbox, whatever it is that forbids it."""
+    return Refused("You may not create a mailbox of this name", b"NOPERM")

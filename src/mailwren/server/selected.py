@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from mailwren.base.ids import MailboxId, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.errors import Refused
+from mailwren.imap.flags import SYSTEM_FLAGS
+from mailwren.imap.rights import permitted_flags
 from mailwren.server.places import ALL_RIGHTS
 from mailwren.server.view import Span, View
 from mailwren.store.api import Account
@@ -31,7 +33,7 @@ class Selected:
     keywords: frozenset[str]
     """The keywords that the client was told of with FLAGS."""
     rights: frozenset[str] = ALL_RIGHTS
-    """What the user may do here, when it was selected (RFC 4314 §2.1)."""
+    """What the user may do here (RFC 4314 §2.1); the session keeps it true."""
     contexts: "Contexts | None" = None
     """Searches whose results the client is kept told of (RFC 5267 §4.3)."""
 
@@ -46,6 +48,24 @@ class Selected:
         """Raise Refused when the mailbox was opened with EXAMINE."""
         if self.read_only:
             raise Refused("The mailbox was selected read-only", b"NOPERM")
+
+    def require(self, *rights: str) -> None:
+        """Raise Refused when the mailbox was opened with EXAMINE, or the user lacks a right (RFC 4314 §4)."""
+        self.require_write()
+        if not self.rights.issuperset(rights):
+            raise Refused("You do not have the right to do that with this mailbox", b"NOPERM")
+
+    def permitted_flags(self) -> list[str]:
+        """The flags that the client may change, with ``\\*`` where keywords may be made up (RFC 4314 §5.1.1)."""
+        if self.read_only:
+            return []
+        new = ["\\*"] if "w" in self.rights else []
+        return [*permitted_flags(self.rights, [*SYSTEM_FLAGS, *sorted(self.keywords)]), *new]
+
+    def says_read_only(self) -> bool:
+        """Whether SELECT says READ-ONLY: nothing can be changed that anybody else would see (RFC 4314 §5.2)."""
+        shared = "iewt" if "\\Seen" in self.state.mailbox.private_flags else "iewts"
+        return self.read_only or self.rights.isdisjoint(shared)
 
     async def claim_recent(self) -> None:
         """Make messages that no session was told of this session's recent ones (RFC 3501 §2.3.2)."""

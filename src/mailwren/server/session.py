@@ -165,20 +165,39 @@ class Session:
             if refresh:
                 await selected.refresh()
             if selected.state.deleted:
-                self._selected_is_gone()
-            else:
+                self._selected_is_gone("The selected mailbox was deleted")
+            elif self._may_still_read(selected):
                 may_expunge = may_expunge and not self._numbers_wait()
                 await notices.tell(self, selected, may_expunge=may_expunge, with_uid=with_uid)
         except StoreError as error:
             # What the client asked for was done or refused by itself; what is new it will be told next time.
             log.warning("changes not told", mailbox=selected.id, reason=str(error))
 
-    def _selected_is_gone(self) -> None:
-        """Another session deleted the mailbox (RFC 9051 §3, RFC 2180 §3.3). IMAP4rev1 has no word for that but BYE."""
+    def _selected_is_gone(self, text: str) -> None:
+        """Nobody can use the mailbox any more (RFC 9051 §3, RFC 2180 §3.3). IMAP4rev1 has no word for that but BYE."""
         if not self.rev2:
-            raise Bye("The selected mailbox was deleted")
+            raise Bye(text)
         self.select(None)
-        self.say(b"OK", "The selected mailbox was deleted", b"CLOSED")
+        self.say(b"OK", text, b"CLOSED")
+
+    async def _keep_rights(self) -> None:
+        """Before a command: what the user may do in a shared mailbox is what its list says now."""
+        selected = self.selected
+        if selected is not None and selected.account is not self._account:
+            await selected.refresh()
+            self._may_still_read(selected)
+
+    def _may_still_read(self, selected: Selected) -> bool:
+        """Take in changed rights, and tell of the flags that may be changed now (RFC 4314 §5.1.1)."""
+        rights = self.places.rights_in(selected.account, selected.state.mailbox)
+        if rights == selected.rights:
+            return True
+        selected.rights = rights
+        if "r" not in rights:
+            self._selected_is_gone("You may not read the selected mailbox any more")
+            return False
+        notices.tell_flags(self, selected)
+        return True
 
     def _numbers_wait(self) -> bool:
         """Whether the next pipelined command names messages by number: then no EXPUNGE may come before it."""
@@ -337,6 +356,7 @@ class Session:
 
     async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
         self._looked = False
+        await self._keep_rights()
         if Effect.SYNCS in command.effects:
             await self.refresh()
             if self.selected is not None and not self.selected.state.deleted:
@@ -391,7 +411,7 @@ class Session:
         self.context.count_before_login(self.connection.peer, -1)
         self.context.count_logged_in(user.name, self.connection.peer, 1)
         self.features.authenticated(self.connection.framer, self.policy, self.context.config)
-        self._unwatch = account.watch(self._hint)
+        self._unwatch = account.watch(lambda mailbox: self.hint(user.account_id, mailbox))
 
     def _check_welcome(self, user: "User") -> None:
         if self.connection.closed:
@@ -410,8 +430,10 @@ class Session:
         """No command will be read after this one."""
         self._ended = True
 
-    def _hint(self, mailbox: MailboxId) -> None:
-        if self.selected is not None and mailbox in (self.selected.id, 0):
+    def hint(self, account_id: str, mailbox: MailboxId) -> None:
+        """A mailbox of an account that is watched may have changed."""
+        selected = self.selected
+        if selected is not None and selected.account.id == account_id and mailbox in (selected.id, 0):
             self._mailbox_hint = True
             if self.idling:
                 self.connection.wake()
@@ -453,6 +475,7 @@ class Session:
             self.context.count_logged_in(self.user.name, self.connection.peer, -1)
         elif self._counted:
             self.context.count_before_login(self.connection.peer, -1)
+        await self.places.close()
         if self._account is not None:
             await self.context.store.release(self._account)
             self._account = None

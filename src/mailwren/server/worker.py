@@ -63,6 +63,7 @@ class Worker:
             self.config,
             store,
             passwords,
+            users,
             LoginThrottle(),
             time.monotonic,
             None if reloader is None else lambda: reloader.context,

@@ -10,6 +10,7 @@ from mailwren.imap.core import arguments as imap
 from mailwren.imap.core.append import append_uid_code, check_message_to_come
 from mailwren.imap.errors import Refused
 from mailwren.imap.framing import Literal
+from mailwren.imap.rights import permitted_flags
 from mailwren.imap.scanner import Scanner
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.ext.catenate import check_url, put_together
@@ -82,7 +83,8 @@ async def to_append(
         operations: list[Append] = []
         for message in messages:
             source = await _source(session, message, spools)
-            operations.append(Append(place.mailbox.id, source, message.flags, message.internal_date))
+            flags = permitted_flags(place.rights, message.flags)
+            operations.append(Append(place.mailbox.id, source, flags, message.internal_date))
         yield operations
     finally:
         for spool in spools:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mailwren.imap.core import arguments as imap
 from mailwren.imap.core.copy import copy_uid_code
 from mailwren.imap.errors import Refused
+from mailwren.server.ext.crossing import carry, crosses
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.operations import Copied, Copy, Move
@@ -21,7 +22,7 @@ async def run_copy(session: "Session", arguments: imap.Copy, request: Request) -
 
 async def run_move(session: "Session", arguments: imap.Copy, request: Request) -> Completion | None:
     """Move messages: COPYUID comes untagged before the EXPUNGEs (RFC 9051 §6.4.8)."""
-    session.mailbox.require_write()
+    session.mailbox.require("t", "e")  # besides ``i`` there (RFC 6851 §4.2)
     outcome = await _transfer(session, arguments, request, Move)
     if outcome is not None:
         session.say(b"OK", "Moved", _copy_uid(outcome))
@@ -43,6 +44,8 @@ async def _transfer(
         uids = selected.view.uids_of(spans)
         if not uids:
             return None
+        if crosses(selected, target):
+            return await carry(session, target, uids, remove=kind is Move)
         (outcome,) = await selected.account.apply([kind(selected.id, uids, target.mailbox.id)])
     except NoSuchMailbox as error:
         # "the server MUST send the response code [TRYCREATE]" (RFC 9051 §6.4.7)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 async def run_expunge(session: "Session", arguments: UidExpunge, request: Request) -> Completion | None:
     """Remove messages flagged \\Deleted, all or those named; the notices say which went."""
     selected = session.mailbox
-    selected.require_write()
+    selected.require("e")
     uids: RangeSet | None = None
     if arguments.uids is not None:
         uids = selected.view.uids_of(selected.view.resolve(arguments.uids, session.saved, by_uid=request.by_uid))
@@ -28,7 +28,9 @@ async def run_close(session: "Session", _arguments: NoArguments, _request: Reque
     """Remove messages flagged \\Deleted without telling, and leave the mailbox."""
     selected = session.mailbox
     await session.refresh()
-    if not selected.read_only and not selected.state.deleted and selected.state.mailbox.deleted:
+    # "the server MUST ignore the expunge request" where the user has not the right to it (RFC 4314 §4).
+    may = not selected.read_only and "e" in selected.rights
+    if may and not selected.state.deleted and selected.state.mailbox.deleted:
         await selected.account.apply([Expunge(selected.id)])
     session.select(None)
     return None

@@ -73,7 +73,8 @@ async def _mark_seen(
     session: "Session", selected: "Selected", items: Sequence[FetchItem], spans: list[Span]
 ) -> RangeSet:
     """Set ``\\Seen`` where the items imply it; the messages it is new for (RFC 9051 §6.4.5, BODY[])."""
-    if selected.read_only or not any(_sets_seen(item) for item in items) or not _any_unseen(selected, spans):
+    may = not selected.read_only and "s" in selected.rights  # without it FETCH "MUST NOT set it" (RFC 4314 §4)
+    if not may or not any(_sets_seen(item) for item in items) or not _any_unseen(selected, spans):
         return RangeSet()
     operation = SetFlags(selected.id, selected.view.uids_of(spans), FlagMode.ADD, ("\\Seen",))
     (outcome,) = await selected.account.apply([operation])

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 from mailwren.imap import names
 from mailwren.imap.core import arguments as imap
 from mailwren.imap.core.list import Namespaces, write_list_row, write_namespace
+from mailwren.server import namespaces
 from mailwren.server.core.status import send_status
+from mailwren.server.ext.acl import send_my_rights
 from mailwren.server.places import Place
 from mailwren.server.table import Completion, Request
 from mailwren.store.values import SEPARATOR
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
 
 PERSONAL: Final[Namespaces] = (("", SEPARATOR),)
-OTHER_USERS: Final[Namespaces] = ()
-SHARED: Final[Namespaces] = ()
+OTHER_USERS: Final[Namespaces] = ((namespaces.OTHER_USERS + SEPARATOR, SEPARATOR),)
+SHARED: Final[Namespaces] = ((namespaces.SHARED + SEPARATOR, SEPARATOR),)
 _NOT_THERE: Final = ("\\NonExistent", "\\Noselect")
 """No mailbox of that name: in the new words, and in the old one for the clients that know no other."""
 
@@ -29,7 +31,7 @@ async def run_namespace(session: "Session", _arguments: imap.NoArguments, _reque
 
 
 def send_namespace(session: "Session") -> None:
-    """One personal namespace without a prefix: several clients overlook a prefix."""
+    """One personal namespace without a prefix (several clients overlook a prefix), and those of others and of teams."""
     prefixes = [prefix for prefix, _ in (*OTHER_USERS, *SHARED)]
     translations = {prefix: shown for prefix in prefixes if (shown := session.translated(prefix)) != prefix}
     session.send(write_namespace(PERSONAL, OTHER_USERS, SHARED, session.utf8, translations))
@@ -54,9 +56,12 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
         session.send(
             write_list_row(listing.attributes(name), name, session.utf8, command=request.name, child_info=child_info)
         )
-        if arguments.status_items and selected and name in listing.mailboxes:
+        place = listing.mailboxes.get(name) if selected else None
+        if place is not None and "MYRIGHTS" in arguments.returns:
+            send_my_rights(session, place)
+        if arguments.status_items and place is not None and "r" in place.rights:
             # "the STATUS response MUST follow" its LIST row (RFC 5819 §2); a row that only tells of children has none
-            await send_status(session, listing.mailboxes[name], arguments.status_items)
+            await send_status(session, place, arguments.status_items)
         await session.breathe()
     return None
 
@@ -103,14 +108,14 @@ def attributes_of(name: str, mailboxes: Mapping[str, Place]) -> tuple[str, ...]:
     prefix = name + SEPARATOR
     children = any(other.startswith(prefix) for other in mailboxes)
     if name in mailboxes:
-        return ("\\HasChildren" if children else "\\HasNoChildren", *mailboxes[name].mailbox.special_use)
+        return ("\\HasChildren" if children else "\\HasNoChildren", *mailboxes[name].special_use)
     return (*_NOT_THERE, "\\HasChildren") if children else _NOT_THERE
 
 
 async def tell_old_name(session: "Session", name: str, old_name: str | None) -> None:
     """Tell that a name was written in another normalization form, if it was (RFC 9051 §6.3.9.7)."""
     if old_name is not None and session.rev2:
-        attributes = attributes_of(name, await session.places.all())
+        attributes = attributes_of(name, await session.places.beside(name))
         session.send(write_list_row(attributes, name, session.utf8, old_name=old_name))
 
 
@@ -147,7 +152,7 @@ class Listing:
         if "SUBSCRIBED" in self.selection and name not in self.subscribed:
             return False
         if "SPECIAL-USE" in self.selection:
-            return name in self.mailboxes and bool(self.mailboxes[name].mailbox.special_use)
+            return name in self.mailboxes and bool(self.mailboxes[name].special_use)
         if "SUBSCRIBED" in self.selection:
             return True
         return name in self.mailboxes or name in self.parents
@@ -163,7 +168,7 @@ class Listing:
         if ({"SUBSCRIBED"} & (self.selection | self.returns)) and name in self.subscribed:
             result.append("\\Subscribed")
         if exists:
-            result += self.mailboxes[name].mailbox.special_use
+            result += self.mailboxes[name].special_use
         return tuple(result)
 
     def note_selected(self, name: str, *, listed: bool) -> None:

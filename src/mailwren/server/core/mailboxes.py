@@ -7,12 +7,16 @@ from mailwren.imap.core.arguments import Create, MailboxName, Rename
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.objectid import mailbox_id_code
 from mailwren.server.core.list import tell_old_name
+from mailwren.server.ext.mailboxes_elsewhere import create_elsewhere, refuse_taken
+from mailwren.server.places import Home
 from mailwren.server.table import Completion, Request
-from mailwren.store.errors import CannotChange
+from mailwren.store.errors import CannotChange, MailboxExists, NoSuchMailbox
 from mailwren.store.operations import CreateMailbox, DeleteMailbox, MailboxChanged, RenameMailbox, SetSubscription
+from mailwren.store.values import INBOX, Mailbox
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
+    from mailwren.store.api import Account
 
 _VIRTUAL: Final = frozenset({"\\All", "\\Flagged"})
 """Special uses that promise to show messages of other mailboxes (RFC 6154 §2)."""
@@ -25,25 +29,26 @@ async def run_create(session: "Session", arguments: Create, request: Request) ->
     for use in arguments.special_use:
         if use in _VIRTUAL:
             raise Refused(f"{use} would be a view of other mailboxes, which there is not", b"USEATTR")
-    try:
-        home = await session.places.home(name)
-        (outcome,) = await home.account.apply([CreateMailbox(home.name, arguments.special_use)])
-    except CannotChange as error:
-        # All that cannot be changed while creating is the use (RFC 6154 §3).
-        raise Refused(str(error), b"USEATTR") from error
+    home = await session.places.check_new(name)
+    if home.sharer is not None:
+        created = await create_elsewhere(session, home, arguments)
+    else:
+        try:
+            created = await _change(home.account, CreateMailbox(home.name, arguments.special_use))
+        except CannotChange as error:
+            # All that cannot be changed while creating is the use (RFC 6154 §3).
+            raise Refused(str(error), b"USEATTR") from error
     await tell_old_name(session, name, request.denormalized.get(name))
-    assert isinstance(outcome, MailboxChanged)
-    return Completion(code=mailbox_id_code(outcome.mailbox.object_id))
+    return Completion(code=mailbox_id_code(created.object_id))
 
 
 async def run_delete(session: "Session", arguments: MailboxName, request: Request) -> Completion | None:
     """Delete a mailbox; its children stay. A client that deletes what it has selected is left with nothing selected."""
     name = arguments.mailbox
-    home = await session.places.home(name)
-    (outcome,) = await home.account.apply([DeleteMailbox(home.name)])
-    assert isinstance(outcome, MailboxChanged)
+    home = await _home_of(session, name)
+    deleted = await _change(home.account, DeleteMailbox(home.name))
     selected = session.selected
-    if selected is not None and (selected.account, selected.id) == (home.account, outcome.mailbox.id):
+    if selected is not None and (selected.account, selected.id) == (home.account, deleted.id):
         session.select(None)
         if session.rev2:
             session.say(b"OK", "The selected mailbox was deleted", b"CLOSED")
@@ -55,14 +60,42 @@ async def run_rename(session: "Session", arguments: Rename, request: Request) ->
     """Rename a mailbox with its children; INBOX gives its messages away and stays."""
     old, new = arguments.old, arguments.new
     names.check(new)
-    source, target = await session.places.home(old), await session.places.home(new)
+    source = await _home_of(session, old)
+    target = await session.places.check_new(new)
     if source.account is not target.account:
         raise Refused("A mailbox cannot move to another account; copy its messages", b"CANNOT")
-    await source.account.apply([RenameMailbox(source.name, target.name)])
+    if source.sharer is not None and source.name == INBOX:
+        raise Refused("The INBOX of somebody else cannot be renamed", b"CANNOT")
+    try:
+        await _change(source.account, RenameMailbox(source.name, target.name))
+    except MailboxExists as error:
+        await refuse_taken(session, target, new, error)
     if request.denormalized:
         # "the OLDNAME value being the supplied existing mailbox name" (RFC 9051 §6.3.6), whichever was not normal
         await tell_old_name(session, new, request.denormalized.get(old, old))
     return None
+
+
+async def _home_of(session: "Session", name: str) -> Home:
+    """Where a mailbox is that is to go away or be renamed, for which ``x`` is needed (RFC 4314 §4).
+
+    Raises:
+        Refused: the user may not; NoSuchMailbox: of somebody else's mailbox that he may not know of. Of what the user
+        himself does not have, the store knows what to say.
+    """
+    home = await session.places.home(name)
+    try:
+        (await session.places.find(name)).require("x")
+    except NoSuchMailbox:
+        if home.sharer is not None:
+            raise
+    return home
+
+
+async def _change(account: "Account", operation: CreateMailbox | DeleteMailbox | RenameMailbox) -> Mailbox:
+    (outcome,) = await account.apply([operation])
+    assert isinstance(outcome, MailboxChanged)
+    return outcome.mailbox
 
 
 async def run_subscribe(session: "Session", arguments: MailboxName, request: Request) -> Completion | None:

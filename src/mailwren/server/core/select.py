@@ -13,6 +13,7 @@ from mailwren.server.table import Completion, Request
 from mailwren.server.view import View
 
 if TYPE_CHECKING:
+    from mailwren.server.places import Place
     from mailwren.server.session import Session
 
 
@@ -32,19 +33,19 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
     if not session.rev2:
         await selected.claim_recent()
     session.select(selected)
-    await _introduce(session, selected, request.denormalized.get(arguments.mailbox))
-    return Completion(code=b"READ-ONLY" if read_only else b"READ-WRITE")
+    await _introduce(session, place, selected, request.denormalized.get(arguments.mailbox))
+    return Completion(code=b"READ-ONLY" if selected.says_read_only() else b"READ-WRITE")
 
 
-async def _introduce(session: "Session", selected: Selected, old_name: str | None) -> None:
+async def _introduce(session: "Session", place: "Place", selected: Selected, old_name: str | None) -> None:
     mailbox, view = selected.state.mailbox, selected.view
     selected.keywords = notices.keywords_in_use(selected)
     send = session.send
-    send(notices.flags_line(selected.keywords))
-    send(notices.permanent_flags_line(selected.keywords, read_only=selected.read_only))
+    notices.tell_flags(session, selected)
     send(b"* %d EXISTS\r\n" % view.count)
     if session.rev2:
-        attributes = attributes_of(selected.name, await session.places.all())
+        # Also where the user may read it but not list it, the mailbox is there.
+        attributes = attributes_of(place.name, {**await session.places.beside(place.name), place.name: place})
         send(write_list_row(attributes, selected.name, session.utf8, old_name=old_name))
     else:
         send(b"* %d RECENT\r\n" % selected.recent_count())

@@ -23,9 +23,7 @@ _REMOVING: Final = frozenset("te")
 async def run_replace(session: "Session", arguments: imap.Replace, request: Request) -> Completion | None:
     """Add the new message and remove the old one; what goes is judged by the quota together with what comes."""
     selected = session.mailbox
-    selected.require_write()
-    if not selected.rights >= _REMOVING:
-        raise Refused("You do not have the right to remove messages from this mailbox", b"NOPERM")
+    selected.require(*_REMOVING)
     await session.refresh()
     place = await target(session, arguments.mailbox)
     uids = _replaced(session, arguments, request)

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from mailwren.base.ranges import RangeSet
 from mailwren.imap import charsets, commands, names
 from mailwren.imap.core import arguments as a
 from mailwren.imap.core.arguments import FetchItem, SearchKey, Section, SectionText
@@ -16,6 +17,7 @@ from mailwren.imap.ext.context import CancelUpdate
 from mailwren.imap.ext.language import Language
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.ext.partial import PartialRange
+from mailwren.imap.ext.qresync import Resync
 from mailwren.imap.ext.uidbatches import UidBatches
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
@@ -28,6 +30,7 @@ OCTETS = st.binary(max_size=30).filter(lambda data: b"\x00" not in data)
 ATOMS = st.text("abcXYZ019$+-_.:=&/", min_size=1, max_size=12).filter(lambda word: word.upper() != "NIL")
 NAMES = TEXT.map(names.canonical).filter(lambda name: names.canonical(name) == name)
 NUMBERS = st.integers(1, NUMBER_MAX)
+MODSEQS = st.integers(0, NUMBER64_MAX)
 OBJECT_IDS = st.text("abcXYZ019-_", min_size=1, max_size=255)
 DATE_KEYS = ("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE", "SAVEDBEFORE", "SAVEDON", "SAVEDSINCE")
 SETS = st.one_of(
@@ -107,12 +110,14 @@ ITEMS = st.one_of(
     st.builds(FetchItem, st.just("SNIPPET"), modifiers=_subsets("FUZZY", "LAZY=FUZZY")),
 )
 PARTIAL_RANGES = st.builds(PartialRange, NUMBERS, NUMBERS, st.booleans())
-FETCHES = st.builds(
-    a.Fetch,
-    SETS,
-    st.lists(ITEMS, min_size=1, max_size=5).map(tuple),
-    st.just(()) | PARTIAL_RANGES.map(lambda wanted: (("PARTIAL", wanted),)),
+FETCH_MODIFIERS = st.one_of(
+    st.just(()),
+    st.builds(lambda modseq: (("CHANGEDSINCE", modseq),), MODSEQS),
+    st.builds(lambda modseq: (("VANISHED", None), ("CHANGEDSINCE", modseq)), MODSEQS),
+    PARTIAL_RANGES.map(lambda wanted: (("PARTIAL", wanted),)),
+    st.builds(lambda wanted, modseq: (("PARTIAL", wanted), ("CHANGEDSINCE", modseq)), PARTIAL_RANGES, MODSEQS),
 )
+FETCHES = st.builds(a.Fetch, SETS, st.lists(ITEMS, min_size=1, max_size=5).map(tuple), FETCH_MODIFIERS)
 
 
 # --- SEARCH -------------------------------------------------------------------------------------------------
@@ -134,6 +139,14 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
         st.builds(SearchKey, named("OLDER", "YOUNGER"), number=NUMBERS),
         st.builds(SearchKey, named("EMAILID", "THREADID"), text=OBJECT_IDS),
         st.builds(SearchKey, named("UID", "SEQUENCE"), messages=SETS),
+        st.builds(SearchKey, st.just("MODSEQ"), number=MODSEQS),
+        st.builds(
+            SearchKey,
+            st.just("MODSEQ"),
+            number=MODSEQS,
+            text=st.sampled_from(["/flags/\\draft", "/flags/$mdnsent", '/flags/"']),
+            flag=named("priv", "shared", "all"),
+        ),
     )
     return st.recursive(
         leaves,
@@ -178,7 +191,19 @@ SEARCHES = st.one_of(
 
 # --- all of them --------------------------------------------------------------------------------------------
 NAMED = st.builds(a.MailboxName, NAMES)
-SELECTS = st.builds(a.Select, NAMES)
+RANGES = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=4).map(RangeSet)
+RESYNCS = st.one_of(
+    st.builds(Resync, NUMBERS, MODSEQS, st.none() | RANGES),
+    st.builds(Resync, NUMBERS, MODSEQS, st.none() | RANGES, RANGES, RANGES),
+)
+SELECT_PARAMETERS = st.one_of(
+    st.just(()),
+    st.just((("CONDSTORE", None),)),
+    st.builds(lambda resync: (("QRESYNC", resync),), RESYNCS),
+    st.builds(lambda resync: (("QRESYNC", resync), ("CONDSTORE", None)), RESYNCS),
+    st.builds(lambda resync: (("CONDSTORE", None), ("QRESYNC", resync)), RESYNCS),
+)
+SELECTS = st.builds(a.Select, NAMES, SELECT_PARAMETERS)
 COPIES = st.builds(a.Copy, SETS, NAMES)
 CATENATE_PARTS = st.builds(a.CatenateUrl, TEXT) | st.builds(
     a.CatenateText, st.binary(max_size=50), st.booleans(), st.booleans()
@@ -246,7 +271,14 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"SEARCH": SEARCHES,
     b"FETCH": FETCHES,
     b"UIDBATCHES": st.builds(UidBatches, NUMBERS, st.none() | st.tuples(NUMBERS, NUMBERS)),
-    b"STORE": st.builds(a.Store, SETS, st.sampled_from(a.StoreMode), st.booleans(), FLAGS),
+    b"STORE": st.builds(
+        a.Store,
+        SETS,
+        st.sampled_from(a.StoreMode),
+        st.booleans(),
+        FLAGS,
+        st.just(()) | st.builds(lambda modseq: (("UNCHANGEDSINCE", modseq),), MODSEQS),
+    ),
     b"COPY": COPIES,
     b"MOVE": COPIES,
     b"SETACL": st.builds(SetAcl, NAMES, TEXT, st.sampled_from(["", "+", "-"]), st.frozensets(st.sampled_from(LETTERS))),

@@ -9,15 +9,28 @@ from mailwren.imap.core import append, copy, expunge, fetch, idle, login, mailbo
 from mailwren.imap.core import list as listing
 from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
-from mailwren.imap.ext import acl, context, language, objectid, partial, preview, replace, savedate, uidbatches, within
+from mailwren.imap.ext import (
+    acl,
+    condstore,
+    context,
+    language,
+    objectid,
+    partial,
+    preview,
+    qresync,
+    replace,
+    savedate,
+    uidbatches,
+    within,
+)
 from mailwren.imap.ext.notify import notify_syntax
 from mailwren.imap.syntax import Row, Syntax
 
 # --- what stands inside commands ----------------------------------------------------------------------------
-SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = ()
+SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = (condstore.CONDSTORE, qresync.QRESYNC)
 CREATE_PARAMETERS: Final[tuple[Row[object], ...]] = (mailboxes.USE,)
 LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPTIONS,)
-STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS, *objectid.STATUS_ITEMS, "APPENDLIMIT")
+STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS, *objectid.STATUS_ITEMS, "APPENDLIMIT", *condstore.STATUS_ITEMS)
 LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
     *listing.RETURN_OPTIONS,
     status.status_option(STATUS_ITEMS),
@@ -28,6 +41,7 @@ SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *objectid.SEARCH_KEYS,
     *savedate.SEARCH_KEYS,
     *within.SEARCH_KEYS,
+    *condstore.SEARCH_KEYS,
 )
 SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
     *search.RETURN_OPTIONS,
@@ -39,9 +53,10 @@ FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
     *objectid.FETCH_ITEMS,
     *savedate.FETCH_ITEMS,
     *preview.FETCH_ITEMS,
+    *condstore.FETCH_ITEMS,
 )
-FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = (partial.PARTIAL,)
-STORE_MODIFIERS: Final[tuple[Row[object], ...]] = ()
+FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = (partial.PARTIAL, condstore.CHANGED_SINCE, qresync.VANISHED)
+STORE_MODIFIERS: Final[tuple[Row[object], ...]] = (condstore.UNCHANGED_SINCE,)
 
 # --- commands -----------------------------------------------------------------------------------------------
 CAPABILITY: Final = session.CAPABILITY

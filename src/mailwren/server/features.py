@@ -10,6 +10,7 @@ from mailwren.auth.sasl import MECHANISMS
 from mailwren.base import limits
 from mailwren.config.settings import Config
 from mailwren.imap import commands as syntax
+from mailwren.imap.core.search import searches_numbers
 from mailwren.imap.errors import BadCommand, ImapError
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Framer
 from mailwren.imap.scanner import Scanner
@@ -84,6 +85,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
         search.run_search,
         Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS | Effect.UID_MAY_USE_NUMBERS,
         uid_form=True,
+        names_numbers=lambda arguments: searches_numbers(arguments.key),
     ),
     Command(syntax.UIDBATCHES, State.SELECTED, uidbatches.run_uid_batches, Effect.SYNCS),
     Command(syntax.CANCELUPDATE, State.SELECTED, context.run_cancel_update),
@@ -165,9 +167,11 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("ACL", "RFC 4314 §2", State.LOGGED_IN),
     Capability("RIGHTS=texk", "RFC 4314 §5.1.1", State.LOGGED_IN),
     Capability("LIST-MYRIGHTS", "RFC 8440 §3", State.LOGGED_IN),
+    Capability("CONDSTORE", "RFC 7162 §3.1.1", State.LOGGED_IN),
+    Capability("QRESYNC", "RFC 7162 §3.2.2", State.LOGGED_IN),
 )
 
-ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2"}
+ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2", "CONDSTORE": "CONDSTORE", "QRESYNC": "QRESYNC"}
 """What ENABLE turns on: the name in upper case, and as it is written (RFC 9051 §6.3.1)."""
 
 

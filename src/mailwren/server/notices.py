@@ -1,11 +1,14 @@
-"""What the client is told unasked: EXPUNGE, EXISTS, RECENT, FLAGS and FETCH (RFC 9051 §7.5)."""
+"""What the client is told unasked: EXPUNGE or VANISHED, EXISTS, RECENT, FLAGS and FETCH (RFC 9051 §7.5)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from mailwren.base.ids import FlagSetId
+from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.select import permanent_flags_code, write_flags
+from mailwren.imap.ext.qresync import write_vanished
 from mailwren.imap.flags import SYSTEM_FLAGS
+from mailwren.server.fetch_form import fetch_form
 from mailwren.server.selected import Selected
 from mailwren.server.view import Update
 
@@ -33,10 +36,8 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
         contexts.tell_gone(session, selected)
     update = selected.view.advance(may_expunge=may_expunge)
     pending = contexts.pending(selected) if contexts else []
-    for start in range(0, len(update.expunged), _AT_ONCE):
-        numbers = update.expunged[start : start + _AT_ONCE]
-        session.send(b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers]))
-        await session.breathe()
+    if update.expunged:
+        await _tell_expunges(session, selected, update)
     await _tell_arrivals(session, selected, update)
     if update.flags:
         tell_new_keywords(session, selected)
@@ -45,6 +46,25 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
         await session.breathe()
     if contexts and pending:
         await contexts.tell(session, selected, pending)
+
+
+async def _tell_expunges(session: "Session", selected: Selected, update: Update) -> None:
+    selected.modseq_due = True
+    if session.vanishes:
+        await send_vanished(session, update.expunged_uids)
+        return
+    for start in range(0, len(update.expunged), _AT_ONCE):
+        numbers = update.expunged[start : start + _AT_ONCE]
+        session.send(b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers]))
+        await session.breathe()
+
+
+async def send_vanished(session: "Session", uids: RangeSet, *, earlier: bool = False) -> None:
+    """Send VANISHED responses (RFC 7162 §3.2.10): one, or several where one would be a very long line."""
+    ranges = list(uids.ranges())
+    for start in range(0, len(ranges), _AT_ONCE):
+        session.send(write_vanished(RangeSet(ranges[start : start + _AT_ONCE]), earlier=earlier))
+        await session.breathe()
 
 
 async def announce(session: "Session", selected: Selected) -> None:
@@ -62,29 +82,63 @@ async def _tell_arrivals(session: "Session", selected: Selected, update: Update)
     tell_new_keywords(session, selected)
 
 
-def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool) -> None:
-    """Send FETCH responses with the present flags of messages; those gone meanwhile are passed over."""
-    view, state, account = selected.view, selected.state, selected.account
+def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool = False) -> None:
+    """Send FETCH responses with the present flags of messages; those gone meanwhile are passed over.
+
+    A client that keeps mod-sequences gets them, and the UID, each time (RFC 7162 §3.2.4).
+    """
+    account = selected.account
+    recent = selected.view.recent if not session.rev2 else RangeSet()
+    form = fetch_form(session)
+    items = b"FLAGS (%b)"
+    if session.condstore:
+        items = b"UID %d FLAGS (%b) MODSEQ (%d)"
+    elif with_uid:
+        items = b"UID %d FLAGS (%b)"
+    line = form.line.replace(b"%b", items)
     texts: dict[int, bytes] = {}
-    shared = view.uids is state.uids
     lines: list[bytes] = []
-    for position in positions:
-        uid = view.uids[position]
-        index = position if shared else state.index(view.uid(position))
-        if index is None:
-            continue
-        flags = state.flags[index]
+    for position, uid, index in _present(selected, positions):
+        flags = selected.state.flags[index]
         text = texts.get(flags)
         if text is None:
             text = texts[flags] = account.flag_set(FlagSetId(flags)).text
-        if view.recent and not session.rev2 and uid in view.recent:
+        if recent and uid in recent:
             text = (text + b" \\Recent").strip()
-        if with_uid:
-            lines.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (position + 1, uid, text))
+        number = uid if form.by_uid else position + 1
+        if session.condstore:
+            lines.append(line % (number, uid, text, selected.state.modseqs[index]))
+        elif with_uid:
+            lines.append(line % (number, uid, text))
         else:
-            lines.append(b"* %d FETCH (FLAGS (%b))\r\n" % (position + 1, text))
+            lines.append(line % (number, text))
     if lines:
         session.send(b"".join(lines))
+
+
+def send_modseqs(session: "Session", selected: Selected, positions: Iterable[int]) -> None:
+    """Send FETCH responses with the mod-sequences of messages whose flags the client knows (RFC 7162 §3.1.3)."""
+    form, modseqs = fetch_form(session), selected.state.modseqs
+    line = form.line.replace(b"%b", b"UID %d MODSEQ (%d)")
+    lines = [
+        line % (uid if form.by_uid else position + 1, uid, modseqs[index])
+        for position, uid, index in _present(selected, positions)
+    ]
+    if lines:
+        session.send(b"".join(lines))
+
+
+def _present(selected: Selected, positions: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+    """Positions in the view, with the UIDs and the positions in the state of those messages that it still has."""
+    view, state = selected.view, selected.state
+    if view.uids is state.uids:
+        for position in positions:
+            yield position, view.uids[position], position
+        return
+    for position in positions:
+        index = state.index(view.uid(position))
+        if index is not None:
+            yield position, view.uids[position], index
 
 
 def keywords_in_use(selected: Selected) -> frozenset[str]:

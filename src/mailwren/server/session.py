@@ -20,9 +20,11 @@ from mailwren.base.logs import log
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import wire
 from mailwren.imap.errors import BadCommand, Bye, ImapError, Refused
+from mailwren.imap.ext.condstore import highest_modseq_code
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, languages, notices
+from mailwren.server.ext import condstore
 from mailwren.server.places import Places
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
 from mailwren.server.selected import Selected
@@ -51,6 +53,7 @@ class Session:
         places: what mailbox names lead to.
         selected: the selected mailbox, if any.
         enabled: upper-case names turned on by ENABLE.
+        condstore: the client keeps mod-sequences (RFC 7162 §3.1); only ``ext/condstore.py`` turns it on.
         client_id: what the client said of itself with ID.
         language: the tag of the language to write to people in (RFC 5255 §3).
     """
@@ -66,6 +69,7 @@ class Session:
         self.user: User | None = None
         self.places = Places(self)
         self.enabled: set[str] = set()
+        self.condstore = False
         self.client_id: dict[str, str | None] = {}
         self.language = languages.DEFAULT
         self.selected: Selected | None = None
@@ -98,6 +102,11 @@ class Session:
     def utf8(self) -> bool:
         """Whether mailbox names and quoted strings are UTF-8 on this connection: asked only here."""
         return self.rev2 or "UTF8=ACCEPT" in self.enabled
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether messages that went away are told by UID (RFC 7162 §3.2.10.2, RFC 9586 §3.6)."""
+        return "QRESYNC" in self.enabled or "UIDONLY" in self.enabled
 
     @property
     def account(self) -> "Account":
@@ -172,6 +181,12 @@ class Session:
         except StoreError as error:
             # What the client asked for was done or refused by itself; what is new it will be told next time.
             log.warning("changes not told", mailbox=selected.id, reason=str(error))
+
+    def _tell_modseq(self) -> None:
+        """HIGHESTMODSEQ by itself, where the tagged answer has another code."""
+        modseq = condstore.due_modseq(self)
+        if modseq is not None:
+            condstore.send_highest_modseq(self, modseq)
 
     def _selected_is_gone(self, text: str) -> None:
         """Nobody can use the mailbox any more (RFC 9051 §3, RFC 2180 §3.3). IMAP4rev1 has no word for that but BYE."""
@@ -361,12 +376,16 @@ class Session:
             await self.refresh()
             if self.selected is not None and not self.selected.state.deleted:
                 await notices.announce(self, self.selected)
-        # "An EXPUNGE response MAY be sent during a UID command" (RFC 9051 §7.5.1)
-        may_expunge = request.by_uid or Effect.HOLDS_EXPUNGE not in command.effects
+        may_expunge = Effect.HOLDS_EXPUNGE not in command.effects
+        if request.by_uid:
+            # "An EXPUNGE response MAY be sent during a UID command" (RFC 9051 §7.5.1), but VANISHED not during "a UID
+            # SEARCH command that contains message numbers" (RFC 7162 §3.2.10.2)
+            may_expunge = command.names_numbers is None or not command.names_numbers(arguments)
         try:
             completion = await command.run(self, arguments, request) or Completion()
         except (ImapError, StoreError):
             await self.tell(may_expunge=may_expunge, with_uid=request.by_uid)
+            self._tell_modseq()
             raise
         if completion.silent:
             return
@@ -374,7 +393,12 @@ class Session:
         again = self._mailbox_hint or not self._looked
         await self.tell(may_expunge=may_expunge, refresh=again, with_uid=request.by_uid)
         text = completion.text or f"{'UID ' * request.by_uid}{request.name.decode('ascii')} completed"
-        self.say(b"OK", text, completion.code, request.tag)
+        code = completion.code
+        if code:
+            self._tell_modseq()
+        elif (modseq := condstore.due_modseq(self)) is not None:
+            code = highest_modseq_code(modseq)
+        self.say(b"OK", text, code, request.tag)
 
     def _answer(self, tag: bytes, error: ImapError) -> None:
         self.say(error.status, error.text, error.code, tag)

@@ -88,6 +88,8 @@ class Command(Generic[Arguments]):
     """UID NAME comes from the same row."""
     uid_syntax: Syntax[Arguments] | None = None
     """Where the UID form takes other arguments (UID EXPUNGE)."""
+    names_numbers: Callable[[Arguments], bool] | None = None
+    """Whether the UID form, with these arguments, names messages by number all the same (UID SEARCH 1:5)."""
     before_literal: BeforeLiteral | None = None
     """Looks at what stands before a literal that the client waits to send, and refuses what cannot end well."""
 

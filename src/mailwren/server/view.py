@@ -62,7 +62,7 @@ def _first_uid(sent: _SentFlags) -> int:
 class View:
     """The client's numbering of one mailbox and how far it has been told."""
 
-    __slots__ = ("_fresh", "_sent", "count", "recent", "state", "told", "uids")
+    __slots__ = ("_fresh", "_sent", "complete", "count", "recent", "state", "told", "uids")
 
     def __init__(self, state: MailboxState) -> None:
         """A fresh look at ``state``: nothing is pending."""
@@ -70,6 +70,8 @@ class View:
         self.uids: array[int] = state.uids
         self.count = len(state.uids)
         self.told: ModSeq = state.modseq
+        self.complete: ModSeq = state.modseq
+        """Up to where the client has been told everything, what went away included: it may come back from there."""
         self.recent = RangeSet()
         self._sent: list[_SentFlags] = []
         self._fresh: _SentFlags | None = None
@@ -175,6 +177,8 @@ class View:
         self._take_arrivals(update)
         self._take_flags(update)
         self.told = self.state.modseq
+        if not self.stale:
+            self.complete = self.told
         self._sent.clear()
         self._fresh = None
         return update

@@ -106,7 +106,10 @@ def test_the_code_of_a_mailbox_id() -> None:
 def test_search_and_esearch() -> None:
     """Numbers one by one, or only what was asked for."""
     assert search.write_search([]) == b"* SEARCH\r\n"
-    assert search.parse_search_numbers(reader(search.write_search([2, 84]), b"* SEARCH")) == (2, 84)
+    assert search.parse_search_numbers(reader(search.write_search([2, 84]), b"* SEARCH")) == ((2, 84), 0)
+    written = search.write_search([2, 84], 917162500)
+    assert written == b"* SEARCH 2 84 (MODSEQ 917162500)\r\n"
+    assert search.parse_search_numbers(reader(written, b"* SEARCH")) == ((2, 84), 917162500)
     found = FoundMessages(b"a1", True, (("MIN", 2), ("ALL", RangeSet.of([2, 3, 7])), ("COUNT", 3)))
     line = search.write_esearch(found.tag, found.uid, found.values)
     assert line == b'* ESEARCH (TAG "a1") UID MIN 2 ALL 2:3,7 COUNT 3\r\n'

@@ -262,7 +262,8 @@ class SearchKey:
     Names and operands: ALL; ANSWERED DELETED DRAFT FLAGGED SEEN RECENT NEW OLD and UNANSWERED UNDELETED UNDRAFT
     UNFLAGGED UNSEEN (no operand); KEYWORD, UNKEYWORD (``flag``: str); BCC BODY CC FROM SUBJECT TEXT TO
     (``text``: str); HEADER (``field_name``: str, ``text``: str); BEFORE ON SINCE SENTBEFORE SENTON SENTSINCE
-    (``date``); LARGER SMALLER (``number``); UID and SEQUENCE (``messages``); NOT (one of ``keys``), OR (two),
+    (``date``); LARGER SMALLER (``number``); MODSEQ (``number``, and perhaps the metadata item in ``text`` with its type
+    in ``flag``, RFC 7162 §3.1.5); UID and SEQUENCE (``messages``); NOT (one of ``keys``), OR (two),
     AND (any number: a parenthesised list or the program itself).
     """
 

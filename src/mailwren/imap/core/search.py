@@ -157,6 +157,13 @@ def _tree(leaves: Sequence[SearchKey]) -> SearchKey:
     return SearchKey("OR", keys=(_tree(leaves[:middle]), _tree(leaves[middle:])))
 
 
+def searches_numbers(key: SearchKey) -> bool:
+    """Whether messages are named by number anywhere in a search; ``$`` is no number."""
+    if key.name == "SEQUENCE":
+        return key.messages is not None and not key.messages.saved
+    return any(map(searches_numbers, key.keys))
+
+
 def _set_of(key: SearchKey) -> bytes:
     assert key.messages is not None
     return wire.sequence_set(key.messages)
@@ -298,18 +305,32 @@ def _parse_returns(scanner: Scanner, rows: Mapping[str, Row[object]]) -> Paramet
 
 
 # --- responses ----------------------------------------------------------------------------------------------
-def write_search(numbers: Iterable[int]) -> bytes:
-    """``* SEARCH …``, the answer of IMAP4rev1 (RFC 3501 §7.2.5)."""
-    return " ".join(("* SEARCH", *map(str, numbers))).encode("ascii") + b"\r\n"
+def write_search(numbers: Iterable[int], modseq: int = 0) -> bytes:
+    """``* SEARCH …``, the answer of IMAP4rev1 (RFC 3501 §7.2.5), with a mod-sequence above 0 (RFC 7162 §3.1.6)."""
+    end = b" (MODSEQ %d)\r\n" % modseq if modseq else b"\r\n"
+    return " ".join(("* SEARCH", *map(str, numbers))).encode("ascii") + end
 
 
-def parse_search_numbers(scanner: Scanner) -> tuple[int, ...]:
-    """What follows ``* SEARCH``."""
+def parse_search_numbers(scanner: Scanner) -> tuple[tuple[int, ...], int]:
+    """What follows ``* SEARCH``, and the mod-sequence behind it, 0 without one."""
     numbers: list[int] = []
+    modseq = 0
     while not scanner.at_end():
+        if scanner.at_list():
+            scanner.space()
+            (modseq,) = scanner.parenthesised(lambda: _modseq(scanner))
+            break
         scanner.space()
         numbers.append(scanner.nz_number())
-    return tuple(numbers)
+    scanner.end()
+    return tuple(numbers), modseq
+
+
+def _modseq(scanner: Scanner) -> int:
+    """``search-sort-mod-seq``, what is in the parentheses (RFC 7162 §7)."""
+    if not scanner.take_word(b"MODSEQ"):
+        raise scanner.failure("MODSEQ")
+    return scanner.number64()
 
 
 ReturnData: TypeAlias = int | str | RangeSet | Sequence[int | str | RangeSet]

@@ -8,11 +8,15 @@ from mailwren.base.ids import FlagSetId
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import Fetch, FetchItem
 from mailwren.imap.errors import Refused
+from mailwren.imap.ext.condstore import MODSEQ_ITEM
 from mailwren.imap.ext.preview import LAZY
 from mailwren.message.stream_decoder import UnknownEncoding
-from mailwren.server.core.fetch_columns import FLAGS, Batch, Cell, column_of
+from mailwren.server.core.fetch_columns import Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
+from mailwren.server.ext import condstore
 from mailwren.server.ext.partial import page
+from mailwren.server.ext.qresync import narrow
+from mailwren.server.fetch_form import fetch_form
 from mailwren.server.notices import tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
@@ -35,9 +39,12 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     """Send what was asked of each message, items in the order asked."""
     selected = session.mailbox
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
+    if MODSEQ_ITEM in arguments.items:
+        condstore.enable(session)
     if arguments.modifiers:
         spans = page(arguments, request, spans)
-    items = _distinct(arguments.items, request)
+        spans = await narrow(session, selected, arguments, request, spans)
+    items = _distinct(arguments, request)
     newly_seen = await _mark_seen(session, selected, arguments.items, spans)
     if newly_seen or _FLAGS in items:
         tell_new_keywords(session, selected)
@@ -49,12 +56,15 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     return None
 
 
-def _distinct(items: Sequence[FetchItem], request: Request) -> list[FetchItem]:
+def _distinct(arguments: Fetch, request: Request) -> list[FetchItem]:
     """The items to answer: each once, in the order asked.
 
-    "Server implementations MUST implicitly include the UID message data item" for a UID command (RFC 9051 §6.4.9).
+    "Server implementations MUST implicitly include the UID message data item" for a UID command (RFC 9051 §6.4.9);
+    CHANGEDSINCE "implicitly adds the MODSEQ FETCH message data item" (RFC 7162 §3.1.4.1).
     """
-    distinct = list(dict.fromkeys(_plain(item) for item in items))
+    distinct = list(dict.fromkeys(_plain(item) for item in arguments.items))
+    if MODSEQ_ITEM not in distinct and "CHANGEDSINCE" in dict(arguments.modifiers):
+        distinct.append(MODSEQ_ITEM)
     return [_UID, *distinct] if request.by_uid and _UID not in distinct else distinct
 
 
@@ -104,8 +114,12 @@ class _Sender:
         self._session = session
         self._selected = selected
         self._newly_seen = newly_seen
-        self._has_flags = _FLAGS in items
-        self._adds_flags = bool(newly_seen) and not self._has_flags
+        self._form = fetch_form(session)
+        # flags without their mod-sequence are not all that a client wants to know which keeps those
+        self._tells = _FLAGS in items and (MODSEQ_ITEM in items or not session.condstore)
+        added = (_UID, _FLAGS, MODSEQ_ITEM) if session.condstore else (_FLAGS,)
+        self._added = [column_of(item) for item in added if item not in items] if newly_seen else []
+        """What is told besides of messages that are newly seen (RFC 9051 §6.4.5, RFC 7162 §3.2.4)."""
         self._columns = [column_of(item) for item in items]
         self.batch = max(1, _BATCH // (sum(column.weight for column in self._columns) or 1))
         self._missing = False
@@ -129,7 +143,7 @@ class _Sender:
         self._missing |= len(batch) < len(positions)
         try:
             columns = [await column.values(batch) for column in self._columns]
-            flags = await FLAGS.values(batch) if self._adds_flags else None
+            added = [await column.values(batch) for column in self._added]
         except MessageDamaged:
             if len(positions) > 1:  # until only the damaged one is left
                 middle = len(positions) // 2
@@ -138,21 +152,22 @@ class _Sender:
                 return
             self._damaged = self._damaged.union(RangeSet.of(batch.uids))
             return
-        if flags is None and not any(None in column for column in columns):
+        if not added and not any(None in column for column in columns):
             self._send_rows(batch, columns)
-            if self._has_flags:
+            if self._tells:
                 self._selected.view.note_sent(positions, batch.modseq)
             return
         for index, uid in enumerate(batch.uids):
             cells = [column[index] for column in columns]
-            if flags is not None and uid in self._newly_seen:
-                cells.append(flags[index])
+            if added and uid in self._newly_seen:
+                cells += (column[index] for column in added)
             await self._send_one(batch, index, cells)
 
     def _send_rows(self, batch: Batch, columns: Sequence[Sequence[Cell]]) -> None:
+        line, _begin, by_uid = self._form
         lines = [
-            b"* %d FETCH (%b)\r\n" % (number, b" ".join(row))
-            for number, row in zip(batch.numbers, zip(*columns, strict=True), strict=True)
+            line % (number, b" ".join(row))
+            for number, row in zip(batch.uids if by_uid else batch.numbers, zip(*columns, strict=True), strict=True)
         ]
         self._session.send(b"".join(lines))
 
@@ -175,14 +190,15 @@ class _Sender:
         except UnknownEncoding as error:
             self._undecodable = str(error)
             return
-        await _write(session, batch.numbers[index], pieces)
-        if self._has_flags or len(cells) > len(self._columns):
+        begin = self._form.begin % (uid if self._form.by_uid else batch.numbers[index])
+        await _write(session, begin, pieces)
+        if self._tells or len(cells) > len(self._columns):
             self._selected.view.note_sent((batch.numbers[index] - 1,), batch.modseq)
 
 
-async def _write(session: "Session", number: int, pieces: Sequence[bytes | Streamed]) -> None:
+async def _write(session: "Session", begin: bytes, pieces: Sequence[bytes | Streamed]) -> None:
     """One FETCH response."""
-    session.send(b"* %d FETCH (" % number)
+    session.send(begin)
     for place, piece in enumerate(pieces):
         if place:
             session.send(b" ")

@@ -45,6 +45,7 @@ class Batch:
     uids: Sequence[Uid]
     contents: Sequence[ContentId]
     flags: Sequence[int]
+    modseqs: Sequence[int]
     modseq: ModSeq
     """What the flags are as of."""
     recent: frozenset[int]
@@ -59,20 +60,24 @@ class Batch:
     def of(cls, session: "Session", selected: "Selected", positions: Sequence[int]) -> "Batch":
         """The messages at positions of the session's view, at least one, ascending."""
         view, state = selected.view, selected.state
-        columns = (state.uids, state.contents, state.flags)
+        columns = (state.uids, state.contents, state.flags, state.modseqs)
         first, stop = positions[0], positions[-1] + 1
         numbers: Sequence[int] = range(first + 1, stop + 1)
         if view.uids is state.uids and len(positions) == stop - first:
-            uids, contents, flags = (column[first:stop] for column in columns)
+            uids, contents, flags, modseqs = (column[first:stop] for column in columns)
         else:
             numbers, indexes = _present(selected, positions)
-            uids, contents, flags = (array(column.typecode, map(column.__getitem__, indexes)) for column in columns)
+            uids, contents, flags, modseqs = (
+                array(column.typecode, map(column.__getitem__, indexes)) for column in columns
+            )
         recent = frozenset[int]()
         if view.recent and not session.rev2:
             recent = frozenset(uid for uid in uids if uid in view.recent)
         ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
         known: Sequence[Uid] = uids  # type: ignore[assignment] # the same
-        return cls(selected.account, selected.id, numbers, known, ids, flags, state.modseq, recent, session.utf8)
+        return cls(
+            selected.account, selected.id, numbers, known, ids, flags, modseqs, state.modseq, recent, session.utf8
+        )
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -138,6 +143,10 @@ async def _flags(batch: Batch) -> Sequence[Cell]:
     return lines
 
 
+async def _modseq(batch: Batch) -> Sequence[Cell]:
+    return [b"MODSEQ (%d)" % modseq for modseq in batch.modseqs]
+
+
 async def _internal_date(batch: Batch) -> Sequence[Cell]:
     facts = await batch.facts()
     return [b"INTERNALDATE " + write_internal_date(fact.internal_date, fact.internal_zone) for fact in facts]
@@ -200,6 +209,7 @@ _COLUMNS: dict[str, Column] = {
     "EMAILID": Column(_email_id, _no_gaps),
     "THREADID": Column(_thread_id, _no_gaps),
     "SAVEDATE": Column(_save_date, _no_gaps),
+    "MODSEQ": Column(_modseq, _no_gaps),
     "ENVELOPE": _ready(b"ENVELOPE", lambda row: row.envelope),
     "BODY": _ready(b"BODY", lambda row: row.body),
     "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", lambda row: row.body_structure),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mailwren.base.logs import log
 from mailwren.imap.core.arguments import Enable, Identify, NoArguments
 from mailwren.imap.core.session import write_enabled, write_id
+from mailwren.server.ext import condstore
 from mailwren.server.table import Completion, Request
 
 if TYPE_CHECKING:
@@ -52,5 +53,7 @@ async def run_enable(session: "Session", arguments: Enable, _request: Request) -
         if known is not None and name not in hidden and name not in session.enabled:
             session.enabled.add(name)
             enabled.append(known)
+    if not session.enabled.isdisjoint(("CONDSTORE", "QRESYNC")):
+        condstore.enable(session)
     session.send(write_enabled(enabled))
     return None

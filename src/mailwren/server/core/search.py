@@ -7,10 +7,11 @@ from mailwren.imap import charsets
 from mailwren.imap.core.arguments import Search, SearchKey
 from mailwren.imap.core.search import write_esearch, write_search
 from mailwren.imap.errors import Refused
+from mailwren.imap.ext.condstore import searches_modseq
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
-from mailwren.server.ext import context
+from mailwren.server.ext import condstore, context
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import StoreError
 
@@ -22,6 +23,8 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
     """Find messages and answer as the client asked."""
     selected = session.mailbox
     view = selected.view
+    if searches_modseq(arguments.key):
+        condstore.enable(session)
     returns = arguments.returns
     if returns is None and session.rev2:
         returns = frozenset({"ALL"})  # ESEARCH replaces SEARCH once IMAP4rev2 is enabled (RFC 9051 §7.3.4)
@@ -35,14 +38,15 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
             session.saved = RangeSet()
         raise
     uids = [view.uids[position] for position in positions]
+    modseqs = condstore.found_modseqs(selected, arguments.key, positions)
     numbers = uids if request.by_uid else [each + 1 for each in positions]
     if returns is None:
-        session.send(write_search(numbers))
+        session.send(write_search(numbers, max(modseqs, default=0)))
     else:
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
             query = lasting_query(arguments.key, view, session.saved, session.context.wall_clock)
             context.keep(session, selected, request, query, uids)
-        _answer(session, request, Found(numbers, uids, returns, dict(arguments.return_values)))
+        _answer(session, request, Found(numbers, uids, returns, dict(arguments.return_values), modseqs))
     # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).
     return Completion(code=b"EXPUNGEISSUED") if view.stale and not request.by_uid else None
 

@@ -21,6 +21,8 @@ class Found:
     """The names of the RETURN options, in upper case."""
     values: Mapping[str, object] = field(default_factory=dict)
     """The values of those that take one."""
+    modseqs: Sequence[int] = ()
+    """The mod-sequences of the same messages, where the answer tells one."""
 
 
 def _numbers(found: Found) -> ReturnData | None:
@@ -52,7 +54,11 @@ _DATA: Final[tuple[tuple[str, Callable[[Found], ReturnData | None]], ...]] = (
 def return_data(found: Found) -> list[tuple[str, ReturnData]]:
     """What ESEARCH says of a result."""
     data = ((name, make(found)) for name, make in _DATA if name in found.returns)
-    return [(name, value) for name, value in data if value is not None]
+    result = [(name, value) for name, value in data if value is not None]
+    modseq = max(_returned(found, found.modseqs), default=0)
+    if modseq:
+        result.append(("MODSEQ", modseq))  # of "all messages being returned" (RFC 4731 §3.2)
+    return result
 
 
 def saved(found: Found) -> RangeSet:
@@ -60,15 +66,20 @@ def saved(found: Found) -> RangeSet:
 
     With only MIN, MAX or PARTIAL asked for, only those (RFC 9051 §6.4.4.1, Table 4; RFC 9394 §3.2, Table 1).
     """
-    uids, returns = found.uids, found.returns
-    if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX", "PARTIAL"}:
-        return RangeSet.of(uids)
+    return RangeSet.of(_returned(found, found.uids))
+
+
+def _returned(found: Found, values: Sequence[int]) -> Sequence[int]:
+    """Of a value for each message found, those of the messages that the answer is about."""
+    returns = found.returns
+    if not values or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX", "PARTIAL"}:
+        return values
     chosen: list[int] = []
     if "PARTIAL" in returns:
-        start, stop = _range(found).span(len(uids))
-        chosen.extend(uids[start:stop])
+        start, stop = _range(found).span(len(values))
+        chosen.extend(values[start:stop])
     if "MIN" in returns:
-        chosen.append(uids[0])
+        chosen.append(values[0])
     if "MAX" in returns:
-        chosen.append(uids[-1])
-    return RangeSet.of(chosen)
+        chosen.append(values[-1])
+    return chosen

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 
+from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.scanner import NUMBER_MAX
@@ -11,6 +12,7 @@ from mailwren.search.query import (
     ALL,
     And,
     BodyContains,
+    ChangedSince,
     EmailId,
     Fact,
     FactBetween,
@@ -170,6 +172,8 @@ class _Translation:
                 return since(Fact.SIZE, key.number + 1)
             case "SMALLER":
                 return before(Fact.SIZE, key.number)
+            case "MODSEQ":
+                return ChangedSince(ModSeq(key.number))
             case _:
                 return None
 

@@ -8,6 +8,8 @@ from mailwren.imap.core.list import write_list_row
 from mailwren.imap.ext.objectid import mailbox_id_code
 from mailwren.server import notices
 from mailwren.server.core.list import attributes_of
+from mailwren.server.ext import condstore
+from mailwren.server.ext.qresync import resync_of, tell_what_changed
 from mailwren.server.selected import Selected
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import View
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
 
 async def run_select(session: "Session", arguments: Select, request: Request) -> Completion | None:
     """Open a mailbox and tell what is in it. Whatever comes of it, the mailbox selected before is closed."""
+    resync = resync_of(session, arguments)
     if session.selected is not None:
         session.select(None)
-        if session.rev2:
-            session.say(b"OK", "Previous mailbox closed", b"CLOSED")
+        # whatever the client enabled (RFC 7162 §3.2.11)
+        session.say(b"OK", "Previous mailbox closed", b"CLOSED")
+    if "CONDSTORE" in dict(arguments.parameters):
+        condstore.enable(session)
     place = await session.places.find(arguments.mailbox)
     place.require("r")
     state = await place.account.open_mailbox(place.mailbox.id)
@@ -34,6 +39,8 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
         await selected.claim_recent()
     session.select(selected)
     await _introduce(session, place, selected, request.denormalized.get(arguments.mailbox))
+    if resync is not None:
+        await tell_what_changed(session, selected, resync)
     return Completion(code=b"READ-ONLY" if selected.says_read_only() else b"READ-WRITE")
 
 
@@ -55,6 +62,7 @@ async def _introduce(session: "Session", place: "Place", selected: Selected, old
     session.say(b"OK", "UIDs valid", b"UIDVALIDITY %d" % mailbox.uid_validity)
     session.say(b"OK", "Predicted next UID", b"UIDNEXT %d" % mailbox.uid_next)
     session.say(b"OK", "Mailbox id", mailbox_id_code(mailbox.object_id))
+    condstore.send_highest_modseq(session, view.complete)
 
 
 def _first_unseen(selected: Selected) -> int | None:

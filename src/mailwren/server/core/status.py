@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailwren.imap.core.arguments import Status
 from mailwren.imap.core.status import StatusValue, write_status_row
+from mailwren.server.ext import condstore
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.values import Mailbox
@@ -23,6 +24,7 @@ ITEMS: dict[str, Callable[[Mailbox], StatusValue]] = {
     "DELETED": lambda mailbox: mailbox.deleted,
     "SIZE": lambda mailbox: mailbox.size,
     "MAILBOXID": lambda mailbox: mailbox.object_id,
+    "HIGHESTMODSEQ": lambda mailbox: mailbox.highest_modseq,
 }
 """What the row of a mailbox holds, by name; RECENT has to be counted, and APPENDLIMIT is configured."""
 
@@ -37,6 +39,8 @@ async def run_status(session: "Session", arguments: Status, _request: Request) -
 
 async def send_status(session: "Session", place: "Place", items: Sequence[str]) -> None:
     """Send the STATUS response of one mailbox, items in the order asked."""
+    if "HIGHESTMODSEQ" in items:
+        condstore.enable(session)
     values = [(item, await _value(session, place, item)) for item in items]
     session.send(write_status_row(place.name, values, session.utf8))
 

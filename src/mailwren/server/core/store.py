@@ -4,14 +4,17 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailwren.base.ids import FlagSetId
+from mailwren.base.ids import FlagSetId, ModSeq
 from mailwren.base.ranges import RangeSet
+from mailwren.imap import wire
 from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
-from mailwren.server.notices import send_flags, tell_new_keywords
+from mailwren.imap.ext.condstore import modified_code
+from mailwren.server.ext import condstore
+from mailwren.server.notices import send_flags, send_modseqs, tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
-from mailwren.store.operations import FlagMode, SetFlags
+from mailwren.store.operations import FlagMode, FlagsSet, SetFlags
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
@@ -28,14 +31,19 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     """Change flags; unless silent, send the flags of every message named as they are now."""
     selected = session.mailbox
     selected.require_write()
-    if arguments.silent:
+    since = _unchanged_since(arguments)
+    if since is not None:
+        condstore.enable(session)
+    if arguments.silent or since is not None:
         await session.refresh()
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
     uids = selected.view.uids_of(spans)
     if not uids:
         return None
     guess = _Guess(selected, spans, arguments) if arguments.silent else None
-    await selected.account.apply([SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags)])
+    operation = SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags, since)
+    (outcome,) = await selected.account.apply([operation])
+    assert isinstance(outcome, FlagsSet)
     await session.refresh()
     tell_new_keywords(session, selected)
     for number, positions in enumerate(batches(spans, _AT_ONCE)):
@@ -43,11 +51,51 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
             send_flags(session, selected, positions, with_uid=request.by_uid)
             selected.view.note_sent(positions, selected.state.modseq)
         else:
-            guess.note(number, positions)
+            right = guess.right(number, positions)
+            _answer_silently(session, selected, right, refused=outcome.refused, conditional=since is not None)
         await session.breathe()
+    if guess is not None:
+        await _tell_refused(session, selected, outcome.refused)
+    code = _modified(selected, outcome.refused, by_uid=request.by_uid) if outcome.refused else b""
     if guess is None and not request.by_uid and selected.lacks(spans):
-        raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
-    return None
+        raise Refused("Some of the messages no longer exist", code or b"EXPUNGEISSUED")
+    return Completion(code, "Some messages had been changed" if code else "")
+
+
+def _unchanged_since(arguments: Store) -> ModSeq | None:
+    value = dict(arguments.modifiers).get("UNCHANGEDSINCE")
+    return ModSeq(value) if isinstance(value, int) else None
+
+
+def _answer_silently(
+    session: "Session", selected: "Selected", positions: Sequence[int], *, refused: RangeSet, conditional: bool
+) -> None:
+    """After a change whose flags the client works out: the mod-sequences, where it keeps them (RFC 7162 §3.1.3).
+
+    Those that are new, and after a conditional change all of them: "An untagged FETCH response MUST be sent, even if
+    the .SILENT suffix is specified".
+    """
+    view = selected.view
+    if refused:
+        positions = [position for position in positions if view.uids[position] not in refused]
+    if session.condstore:
+        told = 0 if conditional else view.told
+        send_modseqs(session, selected, condstore.changed_positions(selected, positions, told))
+    view.note_sent(positions, selected.state.modseq)
+
+
+async def _tell_refused(session: "Session", selected: "Selected", refused: RangeSet) -> None:
+    """Send the flags of messages that a conditional change left alone, so that nobody need ask (RFC 7162 §3.1.3)."""
+    for positions in batches(selected.view_spans(refused), _AT_ONCE):
+        untold = set(condstore.changed_positions(selected, positions, selected.view.told))
+        send_flags(session, selected, [each for each in positions if each not in untold])  # these are told in any case
+        await session.breathe()
+
+
+def _modified(selected: "Selected", refused: RangeSet, *, by_uid: bool) -> bytes:
+    """The response code of messages that a conditional change left alone."""
+    numbers = refused if by_uid else RangeSet((start + 1, stop) for start, stop in selected.view_spans(refused))
+    return modified_code(wire.number_set(numbers))
 
 
 class _Guess:
@@ -66,16 +114,17 @@ class _Guess:
         self._before = [_flags_at(selected, positions) for positions in batches(spans, _AT_ONCE)]
         self._right: dict[tuple[int, int], bool] = {}
 
-    def note(self, number: int, positions: Sequence[int]) -> None:
-        """Say which of the messages of one batch need no telling."""
-        view, modseq = self._selected.view, self._selected.state.modseq
+    def right(self, number: int, positions: Sequence[int]) -> Sequence[int]:
+        """Which of the messages of one batch need no telling."""
         pairs = list(zip(self._before[number], _flags_at(self._selected, positions), strict=True))
         if not self._untold and all(map(self._is_right, set(pairs))):
-            view.note_sent(positions, modseq)
-            return
-        for position, pair in zip(positions, pairs, strict=True):
-            if self._is_right(pair) and view.uids[position] not in self._untold:
-                view.note_sent((position,), modseq)
+            return positions
+        uids = self._selected.view.uids
+        return [
+            position
+            for position, pair in zip(positions, pairs, strict=True)
+            if self._is_right(pair) and uids[position] not in self._untold
+        ]
 
     def _is_right(self, pair: tuple[int, int]) -> bool:
         """Whether a flag set became the one that the client expects."""

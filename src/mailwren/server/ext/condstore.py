@@ -1,0 +1,110 @@
+"""CONDSTORE for the session (RFC 7162 §3.1): who gets mod-sequences, and what changed since one."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from mailwren.base.ids import ModSeq
+from mailwren.base.ranges import RangeSet
+from mailwren.imap.core.arguments import SearchKey
+from mailwren.imap.ext.condstore import highest_modseq_code, searches_modseq
+from mailwren.server.view import Span, runs
+from mailwren.store.mailbox_state import uid_spans
+
+if TYPE_CHECKING:
+    from mailwren.server.selected import Selected
+    from mailwren.server.session import Session
+
+_AT_ONCE: Final = 10_000
+"""Messages whose mod-sequences are compared before others have their turn."""
+
+
+def enable(session: "Session") -> None:
+    """The client keeps mod-sequences: from now on it is sent them, beginning with the selected mailbox's.
+
+    "A first CONDSTORE enabling command executed in the session with a mailbox selected MUST cause the server to return
+    HIGHESTMODSEQ" (RFC 7162 §3.1).
+    """
+    if session.condstore:
+        return
+    session.condstore = True
+    if session.selected is not None:
+        send_highest_modseq(session, session.selected.view.complete)
+
+
+def send_highest_modseq(session: "Session", modseq: ModSeq) -> None:
+    """Say up to where the client has been told everything (RFC 7162 §3.1.2.1)."""
+    session.say(b"OK", "Highest mod-sequence", highest_modseq_code(modseq))
+
+
+def due_modseq(session: "Session") -> ModSeq | None:
+    """What HIGHESTMODSEQ must say at the end of a command, if anything.
+
+    From MODSEQ items alone a client would not know that messages went away, nor that some of them it is still to be
+    told of: "the server MUST send the HIGHESTMODSEQ response code with a lower value than the EXPUNGE's mod-sequence"
+    (RFC 7162 §3.2).
+    """
+    selected = session.selected
+    if selected is None or not session.condstore:
+        return None
+    stale = selected.view.stale
+    if not (stale or selected.modseq_due):
+        return None
+    selected.modseq_due = stale
+    return selected.view.complete
+
+
+def found_modseqs(selected: "Selected", key: SearchKey, positions: Sequence[int]) -> Sequence[int]:
+    """The mod-sequences of what a search found, if the answer is to tell them; else nothing (RFC 7162 §3.1.5)."""
+    if not searches_modseq(key):
+        return ()
+    view, state = selected.view, selected.state
+    if view.uids is state.uids:
+        return [state.modseqs[position] for position in positions]
+    indexes = [state.index(view.uid(position)) for position in positions]
+    return [0 if index is None else state.modseqs[index] for index in indexes]
+
+
+async def changed_spans(
+    session: "Session", selected: "Selected", spans: Sequence[Span], uids: RangeSet, modseq: ModSeq
+) -> list[Span]:
+    """Which of some positions changed after a mod-sequence.
+
+    Args:
+        session: gives others their turn.
+        selected: its mailbox.
+        spans: the positions, ascending.
+        uids: the messages that may have changed, out of the log.
+        modseq: the mod-sequence.
+    """
+    view = selected.view
+    result: list[Span] = []
+    for start, stop in _common(spans, list(uid_spans(view.uids, uids, view.count))):
+        for first in range(start, stop, _AT_ONCE):
+            changed = changed_positions(selected, range(first, min(stop, first + _AT_ONCE)), modseq)
+            if changed:
+                result.extend(runs(changed))
+            await session.breathe()
+    return result
+
+
+def changed_positions(selected: "Selected", positions: Sequence[int], modseq: int) -> list[int]:
+    """Those of some positions whose messages are still there and changed after a mod-sequence."""
+    view, state = selected.view, selected.state
+    modseqs = state.modseqs
+    if view.uids is state.uids:
+        return [position for position in positions if modseqs[position] > modseq]
+    places = ((position, state.index(view.uid(position))) for position in positions)
+    return [position for position, index in places if index is not None and modseqs[index] > modseq]
+
+
+def _common(left: Sequence[Span], right: Sequence[Span]) -> Iterator[Span]:
+    """What two sequences of ascending spans have in common."""
+    i = j = 0
+    while i < len(left) and j < len(right):
+        start, stop = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if start < stop:
+            yield start, stop
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1

@@ -91,6 +91,10 @@ async def test_a_check_changes_nothing(broken: Mail) -> None:
         ("UPDATE change SET kind = 1", "logged as gone"),
         ("UPDATE flag_set SET seen = 1 WHERE id > 0", "marks"),
         ("DELETE FROM message WHERE uid = 3", "belong to no message"),
+        ("UPDATE meta SET mailboxes = 7", "noted to have 7 mailboxes"),
+        ("UPDATE mailbox SET acl = '[1]'", "access control list of mailbox 'INBOX'"),
+        ("UPDATE mailbox SET acl = '{\"ann\": 1}'", "access control list of mailbox 'INBOX'"),
+        ("UPDATE mailbox SET acl = '{'", "access control list of mailbox 'INBOX'"),
         ("DELETE FROM mailbox WHERE name = 'INBOX'; DELETE FROM message; DELETE FROM change", "no INBOX"),
     ],
 )
@@ -109,6 +113,36 @@ async def test_what_breaks_a_rule_is_found_and_repaired(broken: Mail, script: st
     appended = await broken.append(message(8))
     assert appended.uid == (await broken.uids())[-1]
     await broken.flag("1:9", FlagMode.ADD, "\\Seen")
+    broken.check_at_end = True
+
+
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        ("UPDATE member_state SET seen = 0", "what member 'ann' has seen"),
+        ("UPDATE member_state SET seen = 9", "what member 'ann' has seen"),
+        ("DELETE FROM member_state; UPDATE mailbox SET members = 0", "above what is noted"),
+        ("UPDATE mailbox SET members = 0", "noted to have something of 0 members"),
+        ("UPDATE member_state SET highest_modseq = 2", "flags of member 'ann' have mod-sequence"),
+        ("UPDATE member_state SET highest_modseq = 9000000000", "for member 'ann', above the account's"),
+        ("UPDATE member_state SET first_recent = 99", "recent for member 'ann' begin at UID 99"),
+        ("DELETE FROM message WHERE uid = 1; UPDATE change SET uids = '2:3'", "1 flags of members are of messages"),
+        ("DELETE FROM member", "refers to a missing row of member"),
+    ],
+)
+async def test_what_members_have_is_checked_and_repaired(broken: Mail, script: str, what: str) -> None:
+    """Each rule about members is checked; a repair makes it hold."""
+    await broken.fill(3)
+    await broken.member("ann").flag("1:2", FlagMode.ADD, "\\Seen")
+    await _change(broken, script)
+    assert what in _whats(check_account(broken.account_folder))
+    repaired = check_account(broken.account_folder, repair=True)
+    assert all(finding.repaired for finding in repaired), _whats(repaired)
+    assert check_account(broken.account_folder) == []
+    await broken.close()
+    await broken.open()
+    await broken.member("ann").flag("2:3", FlagMode.ADD, "\\Seen")
+    assert set((await broken.member("ann").flags()).values()) <= {"", "\\Seen"}
     broken.check_at_end = True
 
 

@@ -180,4 +180,62 @@ RULES: Final[tuple[Rule, ...]] = (
         "SELECT id FROM flag_set WHERE seen <> (' ' || names || ' ' LIKE '% \\Seen %') "
         "OR deleted <> (' ' || names || ' ' LIKE '% \\Deleted %')",
     ),
+    Rule(
+        Severity.WARNING,
+        "the account is noted to have {0} mailboxes, but it has {1}",
+        _REPAIR,
+        "SELECT a.mailboxes, b.number FROM meta a, (SELECT count(*) AS number FROM mailbox) b "
+        "WHERE a.mailboxes <> b.number",
+    ),
+    Rule(
+        Severity.ERROR,
+        "the access control list of mailbox {0!r} cannot be read, so that it is shared with nobody",
+        _REPAIR + ", and share the mailbox anew",
+        "SELECT name FROM mailbox WHERE iif(json_valid(acl), json_type(acl) <> 'object' OR EXISTS "
+        "(SELECT 1 FROM json_each(acl) WHERE type <> 'text'), 1)",
+    ),
+    Rule(
+        Severity.WARNING,
+        "mailbox {0!r} is noted to have something of {1} members, but it has of {2}",
+        _REPAIR,
+        "SELECT m.name, m.members, count(s.member) FROM mailbox m LEFT JOIN member_state s ON s.mailbox = m.id "
+        "GROUP BY m.id HAVING m.members <> count(s.member)",
+    ),
+    Rule(
+        Severity.WARNING,
+        "mailbox {0!r}: {1} flags of members are of messages that are not there",
+        _REPAIR,
+        "SELECT m.name, count(*) FROM member_flags f JOIN mailbox m ON m.id = f.mailbox WHERE NOT EXISTS "
+        "(SELECT 1 FROM message r WHERE r.mailbox = f.mailbox AND r.uid = f.uid) GROUP BY m.id",
+    ),
+    Rule(
+        Severity.WARNING,
+        "mailbox {0!r}: what member {1!r} has seen is miscounted",
+        _REPAIR,
+        "SELECT m.name, p.identifier FROM member p CROSS JOIN mailbox m LEFT JOIN member_state s ON s.mailbox = m.id "
+        "AND s.member = p.id WHERE m.members AND coalesce(s.seen, 0) <> (SELECT count(*) FROM member_flags f "
+        "JOIN flag_set e ON e.id = f.flags WHERE f.mailbox = m.id AND f.member = p.id AND e.seen)",
+    ),
+    Rule(
+        Severity.ERROR,
+        "mailbox {0!r}: flags of member {1!r} have mod-sequence {2}, above what is noted",
+        _REPAIR,
+        "SELECT m.name, p.identifier, max(f.modseq) FROM member_flags f JOIN mailbox m ON m.id = f.mailbox "
+        "JOIN member p ON p.id = f.member LEFT JOIN member_state s ON s.mailbox = f.mailbox AND s.member = f.member "
+        "GROUP BY f.mailbox, f.member HAVING max(f.modseq) > coalesce(s.highest_modseq, 0)",
+    ),
+    Rule(
+        Severity.ERROR,
+        "mailbox {0!r} has mod-sequence {1} for member {2!r}, above the account's {3}",
+        _REPAIR,
+        "SELECT m.name, s.highest_modseq, p.identifier, a.modseq FROM member_state s JOIN mailbox m "
+        "ON m.id = s.mailbox JOIN member p ON p.id = s.member, meta a WHERE s.highest_modseq > a.modseq",
+    ),
+    Rule(
+        Severity.WARNING,
+        "mailbox {0!r}: messages recent for member {1!r} begin at UID {2}, above what is next, {3}",
+        _REPAIR,
+        "SELECT m.name, p.identifier, s.first_recent, m.uid_next FROM member_state s JOIN mailbox m "
+        "ON m.id = s.mailbox JOIN member p ON p.id = s.member WHERE s.first_recent > m.uid_next OR s.first_recent < 1",
+    ),
 )

@@ -40,7 +40,18 @@ _BEFORE: Final = """
     UPDATE mailbox SET highest_modseq = max(highest_modseq, 1,
         (SELECT coalesce(max(modseq), 0) FROM message WHERE mailbox = mailbox.id),
         (SELECT coalesce(max(modseq), 0) FROM change WHERE mailbox = mailbox.id));
-    UPDATE meta SET modseq = max(modseq, (SELECT coalesce(max(highest_modseq), 0) FROM mailbox)),
+    UPDATE mailbox SET acl = '{}' WHERE iif(json_valid(acl), json_type(acl) <> 'object' OR EXISTS
+        (SELECT 1 FROM json_each(acl) WHERE type <> 'text'), 1);
+    DELETE FROM member_flags WHERE member NOT IN (SELECT id FROM member)
+        OR NOT EXISTS (SELECT 1 FROM message r WHERE r.mailbox = member_flags.mailbox AND r.uid = member_flags.uid);
+    DELETE FROM member_state WHERE member NOT IN (SELECT id FROM member) OR mailbox NOT IN (SELECT id FROM mailbox);
+    INSERT OR IGNORE INTO member_state SELECT DISTINCT mailbox, member, 0, 1, 0 FROM member_flags;
+    UPDATE member_state SET highest_modseq = max(highest_modseq, (SELECT coalesce(max(f.modseq), 0)
+            FROM member_flags f WHERE f.mailbox = member_state.mailbox AND f.member = member_state.member)),
+        first_recent = min(max(first_recent, 1), (SELECT uid_next FROM mailbox WHERE id = member_state.mailbox));
+    UPDATE mailbox SET members = (SELECT count(*) FROM member_state WHERE mailbox = mailbox.id);
+    UPDATE meta SET modseq = max(modseq, (SELECT coalesce(max(highest_modseq), 0) FROM mailbox),
+            (SELECT coalesce(max(highest_modseq), 0) FROM member_state)),
         uid_validity = max(uid_validity, (SELECT coalesce(max(uid_validity), 0) FROM mailbox),
             (SELECT coalesce(max(uid_validity), 0) FROM former_name)),
         content = max(content, (SELECT coalesce(max(id), 0) FROM content));
@@ -52,6 +63,9 @@ _AFTER: Final = """
         FROM message r JOIN flag_set f ON f.id = r.flags WHERE r.mailbox = mailbox.id);
     DELETE FROM annotation WHERE mailbox <> 0 AND mailbox NOT IN (SELECT id FROM mailbox);
     UPDATE meta SET annotation_octets = (SELECT coalesce(sum(length(value)), 0) FROM annotation);
+    UPDATE member_state SET seen = (SELECT count(*) FROM member_flags f JOIN flag_set e ON e.id = f.flags
+        WHERE f.mailbox = member_state.mailbox AND f.member = member_state.member AND e.seen);
+    UPDATE meta SET mailboxes = (SELECT count(*) FROM mailbox);
     UPDATE meta SET (messages, octets) = (SELECT count(*), coalesce(sum(size), 0) FROM message);
     INSERT OR IGNORE INTO unreferenced SELECT id FROM content WHERE id NOT IN (SELECT content FROM message)
         AND id NOT IN (SELECT content FROM expunged);

@@ -69,13 +69,14 @@ def purge(connection: apsw.Connection, before: float) -> int:
 
 
 def forget_mailboxes(connection: apsw.Connection, before: float) -> None:
-    """Forget mailboxes deleted before a time, and the oldest of very many former names."""
+    """Forget mailboxes deleted before a time, the oldest of very many former names, and members who left nothing."""
 
     def work() -> None:
         connection.execute(
             "DELETE FROM deleted_mailbox WHERE deleted_at <= ? AND mailbox NOT IN (SELECT mailbox FROM expunged)",
             (int(before),),
         )
+        connection.execute("DELETE FROM member WHERE id NOT IN (SELECT member FROM member_state)")
         floor = fetch_value(
             connection,
             "SELECT uid_validity FROM former_name ORDER BY uid_validity DESC LIMIT 1 OFFSET ?",

@@ -74,7 +74,13 @@ CREATE INDEX names_by_group ON names (group_id);
 """
 # grants: whose account (a user's, or a group's under the group's id) shares something with whom (account id, group id
 #   or ``anyone``). A hint that may say too much and never too little; ``granted`` is when it was last said.
-_MIGRATIONS: Final = (_FIRST, _GROUPS)
+_QUOTAS: Final = """
+ALTER TABLE users ADD COLUMN quota_mailboxes INTEGER;
+ALTER TABLE users ADD COLUMN quota_annotations INTEGER;
+ALTER TABLE groups ADD COLUMN quota_mailboxes INTEGER;
+ALTER TABLE groups ADD COLUMN quota_annotations INTEGER;
+"""
+_MIGRATIONS: Final = (_FIRST, _GROUPS, _QUOTAS)
 
 
 class Database:
@@ -115,6 +121,12 @@ class Database:
 def new_id() -> str:
     """The key of a new user or group: 32 random hexadecimal digits, never used again."""
     return secrets.token_hex(16)
+
+
+def number(value: "apsw.SQLiteValue") -> int | None:
+    """A column that holds a number or nothing."""
+    assert value is None or isinstance(value, int)
+    return value
 
 
 @contextmanager

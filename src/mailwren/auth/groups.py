@@ -10,13 +10,15 @@ from typing import Final
 
 import apsw
 
-from mailwren.auth.database import Database, unavailable
+from mailwren.auth.database import Database, number, unavailable
 from mailwren.auth.errors import InvalidUserName, NoSuchGroup, NoSuchUser
 from mailwren.auth.names import prepare_aliases, take_names
 from mailwren.auth.preparation import prepare_user_name
 from mailwren.base import limits
 
-_COLUMNS: Final = "group_id, groups.name, created, has_mailbox, quota_octets, quota_messages"
+_COLUMNS: Final = (
+    "group_id, groups.name, created, has_mailbox, quota_octets, quota_messages, quota_mailboxes, quota_annotations"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class Group:
     quota_messages: int | None = None
     aliases: tuple[str, ...] = ()
     """Other names and addresses that find it, sorted."""
+    quota_mailboxes: int | None = None
+    quota_annotations: int | None = None
+    """Octets of annotations."""
 
 
 class GroupDirectory:
@@ -56,7 +61,7 @@ class GroupDirectory:
         row = (group_id, name, int(self._clock()), int(has_mailbox))
         with self._file.change():
             take_names(self._database, (name,), group_id=group_id)
-            self._database.execute("INSERT INTO groups VALUES (?, ?, ?, ?, NULL, NULL)", row)
+            self._database.execute("INSERT INTO groups(group_id, name, created, has_mailbox) VALUES (?, ?, ?, ?)", row)
             take_names(self._database, prepare_aliases(aliases, name), group_id=group_id)
             return self._load("group_id = ?", group_id)[0]
 
@@ -84,10 +89,24 @@ class GroupDirectory:
         with self._file.change():
             return self._set(self._require(name), has_mailbox=int(has_mailbox))
 
-    def set_quota(self, name: str, *, octets: int | None, messages: int | None) -> Group:
+    def set_quota(
+        self,
+        name: str,
+        *,
+        octets: int | None,
+        messages: int | None,
+        mailboxes: int | None = None,
+        annotations: int | None = None,
+    ) -> Group:
         """Limit what a team may keep; ``None`` is the configuration's limit. Raises NoSuchGroup."""
         with self._file.change():
-            return self._set(self._require(name), quota_octets=octets, quota_messages=messages)
+            return self._set(
+                self._require(name),
+                quota_octets=octets,
+                quota_messages=messages,
+                quota_mailboxes=mailboxes,
+                quota_annotations=annotations,
+            )
 
     def set_aliases(self, name: str, aliases: Iterable[str]) -> Group:
         """Replace the other names of a group. Raises NoSuchGroup, UserExists, InvalidUserName."""
@@ -209,16 +228,16 @@ def _prepared(name: str) -> str:
 
 def _group(row: "tuple[apsw.SQLiteValue, ...]") -> Group:
     """A row of ``_load`` as a value."""
-    group_id, name, created, has_mailbox, quota_octets, quota_messages, aliases = row
+    group_id, name, created, has_mailbox, octets, messages, mailboxes, annotations, aliases = row
     assert isinstance(created, int)
-    assert quota_octets is None or isinstance(quota_octets, int)
-    assert quota_messages is None or isinstance(quota_messages, int)
     return Group(
         name=str(name),
         group_id=str(group_id),
         created=created,
         has_mailbox=bool(has_mailbox),
-        quota_octets=quota_octets,
-        quota_messages=quota_messages,
+        quota_octets=number(octets),
+        quota_messages=number(messages),
+        quota_mailboxes=number(mailboxes),
+        quota_annotations=number(annotations),
         aliases=tuple(sorted(str(aliases).split("\n"))) if aliases else (),
     )

@@ -16,7 +16,7 @@ from typing import Final
 
 import apsw
 
-from mailwren.auth.database import Database, new_id, unavailable
+from mailwren.auth.database import Database, new_id, number, unavailable
 from mailwren.auth.errors import InvalidUserName, NoSuchUser
 from mailwren.auth.grants import GrantIndex
 from mailwren.auth.groups import GroupDirectory
@@ -24,7 +24,10 @@ from mailwren.auth.names import prepare_aliases, take_names
 from mailwren.auth.preparation import prepare_user_name
 from mailwren.base import limits
 
-_COLUMNS: Final = "account_id, users.name, created, enabled, quota_octets, quota_messages, password_hash"
+_COLUMNS: Final = (
+    "account_id, users.name, created, enabled, quota_octets, quota_messages, quota_mailboxes, quota_annotations, "
+    "password_hash"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ class User:
     password_hash: str = field(repr=False)
     aliases: tuple[str, ...] = ()
     """Other names that find this user, sorted."""
+    quota_mailboxes: int | None = None
+    quota_annotations: int | None = None
+    """Octets of annotations."""
 
 
 class UserDirectory:
@@ -85,15 +91,22 @@ class UserDirectory:
         *,
         quota_octets: int | None = None,
         quota_messages: int | None = None,
+        quota_mailboxes: int | None = None,
+        quota_annotations: int | None = None,
         aliases: Iterable[str] = (),
     ) -> User:
         """Make a user with a new account. Raises UserExists, InvalidUserName."""
         name = prepare_user_name(name)
         account_id = self._new_id()
-        row = (account_id, name, int(self._clock()), quota_octets, quota_messages, password_hash)
+        quota = (quota_octets, quota_messages, quota_mailboxes, quota_annotations)
+        row = (account_id, name, int(self._clock()), *quota, password_hash)
         with self._file.change():
             take_names(self._database, (name,), account_id=account_id)
-            self._database.execute("INSERT INTO users VALUES (?, ?, ?, 1, ?, ?, ?)", row)
+            self._database.execute(
+                "INSERT INTO users(account_id, name, created, enabled, quota_octets, quota_messages, quota_mailboxes, "
+                "quota_annotations, password_hash) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?)",
+                row,
+            )
             self._take_aliases(aliases, name, account_id)
             return self._load("account_id = ?", account_id)[0]
 
@@ -113,9 +126,23 @@ class UserDirectory:
         """Allow or forbid a user to log in. Raises NoSuchUser."""
         return self._set(name, enabled=int(enabled))
 
-    def set_quota(self, name: str, *, octets: int | None, messages: int | None) -> User:
-        """Limit what a user may keep; ``None`` is no limit. Raises NoSuchUser."""
-        return self._set(name, quota_octets=octets, quota_messages=messages)
+    def set_quota(
+        self,
+        name: str,
+        *,
+        octets: int | None,
+        messages: int | None,
+        mailboxes: int | None = None,
+        annotations: int | None = None,
+    ) -> User:
+        """Limit what a user may keep; ``None`` is the configuration's limit. Raises NoSuchUser."""
+        return self._set(
+            name,
+            quota_octets=octets,
+            quota_messages=messages,
+            quota_mailboxes=mailboxes,
+            quota_annotations=annotations,
+        )
 
     def set_aliases(self, name: str, aliases: Iterable[str]) -> User:
         """Replace the other names of a user. Raises NoSuchUser, UserExists, InvalidUserName."""
@@ -220,17 +247,17 @@ class UserDirectory:
 
 def _user(row: "tuple[apsw.SQLiteValue, ...]") -> User:
     """A row of ``_load`` as a value."""
-    account_id, name, created, enabled, quota_octets, quota_messages, password_hash, aliases = row
+    account_id, name, created, enabled, octets, messages, mailboxes, annotations, password_hash, aliases = row
     assert isinstance(created, int)
-    assert quota_octets is None or isinstance(quota_octets, int)
-    assert quota_messages is None or isinstance(quota_messages, int)
     return User(
         name=str(name),
         account_id=str(account_id),
         created=created,
         enabled=bool(enabled),
-        quota_octets=quota_octets,
-        quota_messages=quota_messages,
+        quota_octets=number(octets),
+        quota_messages=number(messages),
+        quota_mailboxes=number(mailboxes),
+        quota_annotations=number(annotations),
         password_hash=str(password_hash),
         aliases=tuple(sorted(str(aliases).split("\n"))) if aliases else (),
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -26,7 +25,7 @@ from mailwren.cli.output import (
 from mailwren.cli.passwords import get_password, on_terminal
 from mailwren.config.errors import WrongValue
 from mailwren.config.kinds import Kind
-from mailwren.config.settings import SETTINGS, Config
+from mailwren.config.settings import SETTINGS, Config, QuotaLimits
 
 if TYPE_CHECKING:
     from mailwren.auth.users import User, UserDirectory
@@ -41,6 +40,13 @@ Storage = Annotated[
 ]
 Messages = Annotated[
     str | None, typer.Option("--messages", metavar="COUNT", help='How many messages; "none": the default.')
+]
+Mailboxes = Annotated[
+    str | None, typer.Option("--mailboxes", metavar="COUNT", help='How many mailboxes; "none": the default.')
+]
+Annotations = Annotated[
+    str | None,
+    typer.Option("--annotations", metavar="SIZE", help='How much in annotations of mailboxes; "none": the default.'),
 ]
 _KINDS: Final = {setting.key: setting.kind for setting in SETTINGS}
 
@@ -57,6 +63,8 @@ def add_user(
     ] = None,
     storage: Storage = None,
     messages: Messages = None,
+    mailboxes: Mailboxes = None,
+    annotations: Annotations = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -67,7 +75,7 @@ def add_user(
     from mailwren.auth.hashing import hash_password
 
     settings = read_config(context, data, config)
-    quota = _read_quota(storage, messages)
+    quota = _read_quota(storage, messages, mailboxes, annotations)
     if prepare_data(settings):
         notice(f"New data folder: {settings.data}")
     with open_users(settings) as directory:
@@ -78,9 +86,11 @@ def add_user(
             hash_password(password),
             quota_octets=quota.octets,
             quota_messages=quota.messages,
+            quota_mailboxes=quota.mailboxes,
+            quota_annotations=quota.annotation_octets,
             aliases=alias or (),
         )
-    if settings.quota_for(user.quota_octets, user.quota_messages) != (None, None):
+    if any(limit is not None for limit in _quota_of(settings, user)):
         asyncio.run(_apply_quota(settings, user))
     _tell_password(user.name, password, made_up, "added")
 
@@ -176,7 +186,14 @@ def show_user(
     if as_json:
         print_json(
             _user_facts(user)
-            | {"usage": {"octets": usage.octets, "messages": usage.messages}}
+            | {
+                "usage": {
+                    "octets": usage.octets,
+                    "messages": usage.messages,
+                    "mailboxes": usage.mailboxes,
+                    "annotation_octets": usage.annotation_octets,
+                }
+            }
             | {"mailboxes": [_mailbox_facts(mailbox) for mailbox in mailboxes]}
         )
         return
@@ -188,8 +205,10 @@ def show_user(
         ("account", user.account_id),
         ("storage", f"{size_text(usage.octets)} of {size_text(usage.octets_limit)}"),
         ("messages", f"{count_text(usage.messages)} of {count_text(usage.messages_limit)}"),
+        ("mailboxes", f"{count_text(usage.mailboxes)} of {count_text(usage.mailboxes_limit)}"),
+        ("annotations", f"{size_text(usage.annotation_octets)} of {size_text(usage.annotation_octets_limit)}"),
     ):
-        print(f"{label:<9} {clean(value)}")
+        print(f"{label:<11} {clean(value)}")
     rows = [
         (
             mailbox.name,
@@ -211,14 +230,16 @@ def change_quota(
     name: UserArgument,
     storage: Storage = None,
     messages: Messages = None,
+    mailboxes: Mailboxes = None,
+    annotations: Annotations = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Limit how much mail a user may keep. What is over the limit already stays; nothing more comes in."""
-    if storage is None and messages is None:
-        raise Misuse("Say what to limit: --storage SIZE, --messages COUNT, or both.")
+    if storage is None and messages is None and mailboxes is None and annotations is None:
+        raise Misuse("Say what to limit: --storage, --messages, --mailboxes or --annotations.")
     settings = read_config(context, data, config)
-    quota = _read_quota(storage, messages)
+    quota = _read_quota(storage, messages, mailboxes, annotations)
     existing_data(settings)
     with open_users(settings) as directory:
         user = directory.get(name)
@@ -226,9 +247,14 @@ def change_quota(
             user.name,
             octets=user.quota_octets if storage is None else quota.octets,
             messages=user.quota_messages if messages is None else quota.messages,
+            mailboxes=user.quota_mailboxes if mailboxes is None else quota.mailboxes,
+            annotations=user.quota_annotations if annotations is None else quota.annotation_octets,
         )
-    octets, count = asyncio.run(_apply_quota(settings, user))
-    print(f"User {user.name} may keep: storage {size_text(octets)}, messages {count_text(count)}.")
+    limits = asyncio.run(_apply_quota(settings, user))
+    print(
+        f"User {user.name} may keep: storage {size_text(limits.octets)}, messages {count_text(limits.messages)}, "
+        f"mailboxes {count_text(limits.mailboxes)}, annotations {size_text(limits.annotation_octets)}."
+    )
 
 
 @users.command("alias")
@@ -321,17 +347,21 @@ def _mark_restored(config: Config, chosen: "list[User]") -> None:
         raise CommandRefused(f"Not done for {failed} of {len(chosen)} users; `mailwren check` says more.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Quota:
-    """A user's own limits; ``None`` is the configuration's."""
+def _read_quota(
+    storage: str | None, messages: str | None, mailboxes: str | None, annotations: str | None
+) -> QuotaLimits:
+    """The options as numbers; ``None`` is the configuration's limit. Raises Misuse."""
+    return QuotaLimits(
+        _read_limit("quota.storage", storage),
+        _read_limit("quota.messages", messages),
+        _read_limit("quota.mailboxes", mailboxes),
+        _read_limit("quota.annotations", annotations),
+    )
 
-    octets: int | None
-    messages: int | None
 
-
-def _read_quota(storage: str | None, messages: str | None) -> _Quota:
-    """The two options as numbers. Raises Misuse."""
-    return _Quota(_read_limit("quota.storage", storage), _read_limit("quota.messages", messages))
+def _quota_of(config: Config, user: "User") -> QuotaLimits:
+    """The limits that apply to a user."""
+    return config.quota_for(user.quota_octets, user.quota_messages, user.quota_mailboxes, user.quota_annotations)
 
 
 def _read_limit(key: str, text: str | None) -> int | None:
@@ -390,18 +420,18 @@ def _set_enabled(context: typer.Context, name: str, enabled: bool, data: Path | 
     print(f"User {user.name} {'may log in' if enabled else 'cannot log in any more'}.")
 
 
-async def _apply_quota(config: Config, user: "User") -> tuple[int | None, int | None]:
+async def _apply_quota(config: Config, user: "User") -> QuotaLimits:
     """Write the limits that apply to a user into the account, where they are kept to."""
     from mailwren.store.operations import SetQuota
 
-    octets, messages = config.quota_for(user.quota_octets, user.quota_messages)
+    limits = _quota_of(config, user)
     async with open_store(config) as store:
         account = await store.account(user.account_id)
         try:
-            await account.apply([SetQuota(octets, messages)])
+            await account.apply([SetQuota(*limits)])
         finally:
             await store.release(account)
-    return octets, messages
+    return limits
 
 
 async def _remove_mail(config: Config, account_id: str) -> None:
@@ -427,7 +457,12 @@ def _user_facts(user: "User") -> dict[str, Any]:
         "enabled": user.enabled,
         "created": user.created,
         "account": user.account_id,
-        "quota": {"octets": user.quota_octets, "messages": user.quota_messages},
+        "quota": {
+            "octets": user.quota_octets,
+            "messages": user.quota_messages,
+            "mailboxes": user.quota_mailboxes,
+            "annotation_octets": user.quota_annotations,
+        },
     }
 
 

@@ -27,6 +27,7 @@ from mailwren.config.values import (
     LogFormat,
     LogLevel,
     OverQuota,
+    QuotaLimits,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "OverQuota",
+    "QuotaLimits",
     "Setting",
 ]
 
@@ -217,6 +219,22 @@ class Config:
             "How many messages a user may keep, for users without a quota of their own.",
         ),
     )
+    quota_mailboxes: int | None = field(
+        default=None,
+        metadata=_row(
+            "quota.mailboxes",
+            OrNone(WholeNumber(0, 1_000_000_000)),
+            "How many mailboxes a user may have, INBOX among them, for users without a quota of their own.",
+        ),
+    )
+    quota_annotations: int | None = field(
+        default=None,
+        metadata=_row(
+            "quota.annotations",
+            OrNone(Size(0, 1024**3)),
+            "How much may be kept in annotations of mailboxes, for users without a quota of their own.",
+        ),
+    )
     delivery_accept_any_domain: bool = field(
         default=True,
         metadata=_row(
@@ -336,11 +354,19 @@ class Config:
         """The database of users."""
         return self.data / "users.sqlite3"
 
-    def quota_for(self, octets: int | None, messages: int | None) -> tuple[int | None, int | None]:
-        """The octets and messages that a user with these own limits may keep; ``None`` is no limit."""
-        return (
+    def quota_for(
+        self,
+        octets: int | None,
+        messages: int | None,
+        mailboxes: int | None = None,
+        annotations: int | None = None,
+    ) -> QuotaLimits:
+        """What a user with these own limits may keep; ``None`` of one's own is the configuration's."""
+        return QuotaLimits(
             self.quota_octets if octets is None else octets,
             self.quota_messages if messages is None else messages,
+            self.quota_mailboxes if mailboxes is None else mailboxes,
+            self.quota_annotations if annotations is None else annotations,
         )
 
     def hidden_for(self, user: str, client: Mapping[str, str | None] = MappingProxyType({})) -> frozenset[str]:

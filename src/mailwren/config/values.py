@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class ListenProtocol(StrEnum):
@@ -33,6 +33,15 @@ class OverQuota(StrEnum):
     """Try again later: 452 4.2.2."""
     PERMANENT = "permanent"
     """The mail goes back: 552 5.2.2."""
+
+
+class QuotaLimits(NamedTuple):
+    """What an account may hold; ``None`` is no limit."""
+
+    octets: int | None
+    messages: int | None
+    mailboxes: int | None
+    annotation_octets: int | None
 
 
 class LogFormat(StrEnum):

@@ -120,7 +120,11 @@ def test_list(run: Run) -> None:
     lines = run("user", "list").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [["name", "enabled"], ["alice", "no"], ["bob", "yes"]]
     alice, bob = json.loads(run("user", "list", "--json").stdout)
-    assert (alice["name"], alice["enabled"], alice["quota"]) == ("alice", False, {"octets": None, "messages": None})
+    assert (alice["name"], alice["enabled"], alice["quota"]) == (
+        "alice",
+        False,
+        {"octets": None, "messages": None, "mailboxes": None, "annotation_octets": None},
+    )
     assert bob["aliases"] == ["bob@example.org", "robert"]
     assert not any("password" in key or "hash" in key for key in bob)
 
@@ -172,9 +176,15 @@ def test_quota(run: Run) -> None:
     assert (_user("alice").quota_octets, _user("alice").quota_messages) == (5 * 1024**2, 7)
     Path("m.toml").write_text("version = 1\n[quota]\nmessages = 3\n", encoding="utf-8")
     result = run("user", "quota", "alice", "--messages", "none", "--config", "m.toml")
-    assert "messages 3." in result.stdout
+    assert "messages 3," in result.stdout
     assert _user("alice").quota_messages is None
     assert "0 of 3" in run("user", "show", "alice").stdout
+    result = run("user", "quota", "alice", "--mailboxes", "40", "--annotations", "64 KiB", "--config", "m.toml")
+    assert "messages 3, mailboxes 40, annotations 64.0 KiB." in result.stdout
+    shown = run("user", "show", "alice").stdout
+    assert "1 of 40" in shown
+    assert "0 B of 64.0 KiB" in shown
+    assert (_user("alice").quota_mailboxes, _user("alice").quota_annotations) == (40, 64 * 1024)
 
 
 def test_the_configured_quota_counts_for_new_users(run: Run) -> None:

@@ -98,7 +98,10 @@ async def _exchange(session: "Session", mechanism: Mechanism, initial: bytes | N
 
 async def _prepare(config: "Config", user: "User", account: "Account") -> None:
     try:
-        await keep_quota(account, *config.quota_for(user.quota_octets, user.quota_messages))
+        await keep_quota(
+            account,
+            *config.quota_for(user.quota_octets, user.quota_messages, user.quota_mailboxes, user.quota_annotations),
+        )
         await ensure_default_mailboxes(account, config.default_mailboxes)
     except StoreUnavailable as error:
         # Such as a full disk: who is to make room must be let in. The next login tries again.

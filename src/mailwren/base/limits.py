@@ -234,6 +234,10 @@ WORKERS: Final = 256
 """Server processes: more than any machine has cores to use."""
 HEARTBEAT_SECONDS: Final = 10.0
 """An idle session looks at its mailbox at least this often, in case a hint was lost."""
+PROGRESS_SECONDS: Final = 10.0
+"""How long a client waits for a command without a word; RFC 9585 §4 asks for one every 10 to 15 seconds."""
+PROGRESS_TICK_SECONDS: Final = 2.0
+"""How often the sessions at work are looked at: a client hears no later than the sum of both."""
 
 # --- users and passwords ------------------------------------------------------------------------------------
 USER_NAME: Final = 255

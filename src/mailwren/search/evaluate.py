@@ -95,6 +95,7 @@ class SearchEngine:
         length: int,
         *,
         among: RangeSet | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> list[int]:
         """The positions in the view of the messages that match, ascending.
 
@@ -106,6 +107,7 @@ class SearchEngine:
                 meanwhile match nothing, ones that came in since are not looked at.
             length: the first so many of ``view_uids`` are searched.
             among: only these UIDs are looked at; ``None`` is all of them.
+            progress: told now and then how many of how many messages were looked at.
 
         Raises:
             QueryTooDeep: the query's tree is too deep.
@@ -122,6 +124,8 @@ class SearchEngine:
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
         for block in snapshot.blocks(_BLOCK[step.cost], among):
+            if progress is not None:
+                progress(block[0], snapshot.count)
             rows = await evaluation.block(step, block)
             result.extend(snapshot.positions(rows))
             await pace.rest()

@@ -48,6 +48,8 @@ class ServerContext:
     search: SearchEngine = field(init=False)
     """Remembers what searches looked up, for all sessions."""
     sessions: "set[Session]" = field(default_factory=set)
+    working: "set[Session]" = field(default_factory=set)
+    """Those that have a command under way."""
     handshakes: Counter[str] = field(default_factory=Counter)
     """Connections to a port for TLS whose handshake is not done, by address."""
     before_login: Counter[str] = field(default_factory=Counter)
@@ -96,6 +98,18 @@ class ServerContext:
             now = self.clock()
             for session in list(self.sessions):
                 session.heartbeat(now)
+
+    async def watch_progress(self, seconds: float) -> None:
+        """Every ``seconds``: clients that wait for a command are told how far it is."""
+        while True:
+            await asyncio.sleep(seconds)
+            self.tell_progress()
+
+    def tell_progress(self) -> None:
+        """Tell clients that have waited long without a word."""
+        now = self.clock()
+        for session in list(self.working):
+            session.progress.tick(now)
 
 
 def _count(counter: Counter[Key], key: Key, change: int) -> None:

@@ -152,6 +152,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
     Capability("APPENDLIMIT=", "RFC 7889 §2", State.LOGGED_IN, value=_append_limit),
+    Capability("INPROGRESS", "RFC 9585 §3", State.LOGGED_IN),
     Capability("PARTIAL", "RFC 9394 §3", State.LOGGED_IN),
     Capability("PREVIEW", "RFC 8970 §6", State.LOGGED_IN),
     Capability("PREVIEW=FUZZY", "RFC 8970 §6", State.LOGGED_IN),

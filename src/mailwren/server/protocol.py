@@ -133,6 +133,11 @@ class ImapProtocol(asyncio.Protocol):
             self._waiter.set_result(None)
 
     @property
+    def paused(self) -> bool:
+        """Whether the client reads too slowly to be sent more, or is gone."""
+        return self._writable is not None or self._closed
+
+    @property
     def closed(self) -> bool:
         """Whether the connection is gone."""
         return self._closed

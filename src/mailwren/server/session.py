@@ -26,6 +26,7 @@ from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, languages, notices
 from mailwren.server.ext import condstore
 from mailwren.server.places import Places
+from mailwren.server.progress import Progress
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
 from mailwren.server.selected import Selected
 from mailwren.server.table import AnyCommand, Completion, Effect, Request, State
@@ -53,6 +54,8 @@ class Session:
         places: what mailbox names lead to.
         selected: the selected mailbox, if any.
         enabled: upper-case names turned on by ENABLE.
+        progress: how far the command under way is.
+        in_literal: the output stops inside a response, where no other may begin.
         condstore: the client keeps mod-sequences (RFC 7162 §3.1); only ``ext/condstore.py`` turns it on.
         client_id: what the client said of itself with ID.
         language: the tag of the language to write to people in (RFC 5255 §3).
@@ -75,6 +78,8 @@ class Session:
         self.selected: Selected | None = None
         self.saved = RangeSet()
         self.idling = False
+        self.in_literal = False
+        self.progress = Progress(self)
         self._account: Account | None = None
         self._output: list[bytes] = []
         self._output_size = 0
@@ -139,13 +144,18 @@ class Session:
         else:
             self.send(wire.status_line(tag, status, self.translated(text), code, utf8=True))
 
-    async def flush(self) -> None:
-        """Hand queued output to the transport and wait while the client does not read."""
+    def hand_over(self) -> None:
+        """Hand queued output to the transport."""
         if self._output:
             data = b"".join(self._output)
             self._output.clear()
             self._output_size = 0
             self.connection.write(data)
+            self.progress.spoken()
+
+    async def flush(self) -> None:
+        """Hand queued output to the transport and wait while the client does not read."""
+        self.hand_over()
         await self.connection.drain(self.context.config.write_timeout)
 
     async def breathe(self) -> None:
@@ -288,7 +298,10 @@ class Session:
                 while not self._ended:
                     event = await self.next_event()
                     self._running = True
+                    self.context.working.add(self)
                     await self._handle(event)
+                    self.context.working.discard(self)
+                    self.progress.end()
                     self._running = False
                     await self.breathe()  # pipelined commands without end leave others their turn
         except ConnectionClosed:
@@ -371,6 +384,7 @@ class Session:
 
     async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
         self._looked = False
+        self.progress.begin(request.tag)
         await self._keep_rights()
         if Effect.SYNCS in command.effects:
             await self.refresh()
@@ -493,6 +507,7 @@ class Session:
     async def _finish(self) -> None:
         self._login_deadline.cancel()
         self.context.sessions.discard(self)
+        self.context.working.discard(self)
         if self._unwatch is not None:
             self._unwatch()
         if self.user is not None:

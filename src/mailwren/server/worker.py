@@ -72,6 +72,7 @@ class Worker:
         features = Features()
         servers = [await self._listen(each, context, features, lmtp) for each in self.bound]
         heartbeat = loop.create_task(context.heartbeat(limits.HEARTBEAT_SECONDS))
+        progress = loop.create_task(context.watch_progress(limits.PROGRESS_TICK_SECONDS))
         log.info("serving", worker=self.number, addresses=[each.listener.address for each in self.bound])
         if self.on_ready is not None:
             self.on_ready.set()
@@ -81,6 +82,7 @@ class Worker:
             for server in servers:
                 server.close()
             heartbeat.cancel()
+            progress.cancel()
             await asyncio.gather(_end_sessions(context), lmtp.stop(self.config.shutdown_timeout))
             passwords.close()
             await store.close()

@@ -10,7 +10,8 @@ from mailwren.imap.core.arguments import Identify
 from mailwren.imap.core.list import ListRow
 from mailwren.imap.core.search import FoundMessages
 from mailwren.imap.errors import BadCommand
-from mailwren.imap.ext import objectid, uidbatches
+from mailwren.imap.ext import inprogress, objectid, uidbatches
+from mailwren.imap.ext.inprogress import CommandProgress
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.scanner import Scanner
 
@@ -158,3 +159,29 @@ def test_partial_results() -> None:
     data = ("PARTIAL", (str(PartialRange(1, 100, from_end=True)), RangeSet.parse("1:5,9")))
     assert search.write_esearch(b"A", True, [data]) == line
     assert search.parse_esearch(reader(line, b"* ESEARCH")).values == (("PARTIAL", ("-1:-100", "1:5,9")),)
+
+
+@pytest.mark.parametrize(
+    ("progress", "code"),
+    [
+        (CommandProgress(), b"INPROGRESS (NIL NIL NIL)"),
+        (CommandProgress(b"tag"), b'INPROGRESS ("tag" NIL NIL)'),
+        (CommandProgress(b"tag", 175), b'INPROGRESS ("tag" 175 NIL)'),
+        (CommandProgress(b"tag", 175, 1000), b'INPROGRESS ("tag" 175 1000)'),
+        (CommandProgress(b"tag", 0, 1), b'INPROGRESS ("tag" 0 1)'),
+    ],
+)
+def test_progress(progress: CommandProgress, code: bytes) -> None:
+    """Tag, what is done and the goal, each NIL when it is not known (RFC 9585 §4)."""
+    assert inprogress.in_progress_code(progress) == code
+    assert inprogress.parse_in_progress(reader(code, b"INPROGRESS")) == progress
+
+
+def test_progress_that_cannot_be() -> None:
+    """A goal without progress is not told, nor one that is reached; reading it is a mistake of the server's."""
+    assert inprogress.in_progress_code(CommandProgress(b"t", None, 5)) == b'INPROGRESS ("t" NIL NIL)'
+    assert inprogress.in_progress_code(CommandProgress(b"t", 0, 0)) == b'INPROGRESS ("t" 0 NIL)'
+    assert inprogress.parse_in_progress(reader(b"INPROGRESS", b"INPROGRESS")) == CommandProgress()
+    for code in (b'INPROGRESS ("t" 5 5)', b'INPROGRESS ("t" NIL 5)', b'INPROGRESS ("t" 0 0)'):
+        with pytest.raises(BadCommand):
+            inprogress.parse_in_progress(reader(code, b"INPROGRESS"))

@@ -14,7 +14,7 @@ from mailwren.message.stream_decoder import UnknownEncoding
 from mailwren.server.core.fetch_columns import Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
 from mailwren.server.ext import condstore
-from mailwren.server.ext.partial import page
+from mailwren.server.ext.partial import count, page
 from mailwren.server.ext.qresync import narrow
 from mailwren.server.fetch_form import fetch_form
 from mailwren.server.notices import tell_new_keywords
@@ -49,9 +49,12 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     if newly_seen or _FLAGS in items:
         tell_new_keywords(session, selected)
     sender = _Sender(session, selected, items, newly_seen)
+    done, goal = 0, count(spans)
     for positions in batches(spans, sender.batch):
+        session.progress.report(done, goal)
         await sender.send(positions)
         await session.breathe()
+        done += len(positions)
     sender.complain(request)
     return None
 

@@ -59,6 +59,7 @@ class Streamed:
         """
         session.send(b"%b{%d}\r\n" % (self.label, self.size))
         sent = 0
+        session.in_literal = True
         try:
             async with aclosing(self.octets):
                 async for piece in self.octets:
@@ -74,6 +75,8 @@ class Streamed:
         except Exception:  # noqa: BLE001 - our bug, and a tagged answer would become part of the literal
             log.exception("a message could not be sent to its end")
             await _break_off(session)
+        finally:
+            session.in_literal = False
         if sent != self.size:
             log.error("a message's octets are not as many as announced", announced=self.size, sent=sent)
             await _break_off(session)

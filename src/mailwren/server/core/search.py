@@ -71,7 +71,12 @@ async def find(session: "Session", key: SearchKey, charset: str) -> list[int]:
     query = to_query(key, selected.view, session.saved, session.context.wall_clock)
     try:
         return await session.context.search.search(
-            selected.account, selected.state, query, selected.view.uids, selected.view.count
+            selected.account,
+            selected.state,
+            query,
+            selected.view.uids,
+            selected.view.count,
+            progress=session.progress.report,
         )
     except QueryTooDeep as error:
         raise Refused(str(error), b"LIMIT") from error

@@ -47,6 +47,7 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     await session.refresh()
     tell_new_keywords(session, selected)
     for number, positions in enumerate(batches(spans, _AT_ONCE)):
+        session.progress.report(number * _AT_ONCE, len(uids))
         if guess is None:
             send_flags(session, selected, positions, with_uid=request.by_uid)
             selected.view.note_sent(positions, selected.state.modseq)

@@ -230,6 +230,7 @@ async def server_context(folder: Path | None = None, **settings: Any) -> AsyncIt
         asyncio.get_running_loop().time,
         tls,
     )
+    context.names_pause = 0.0
     try:
         yield context
     finally:

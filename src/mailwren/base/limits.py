@@ -239,6 +239,22 @@ PROGRESS_SECONDS: Final = 10.0
 PROGRESS_TICK_SECONDS: Final = 2.0
 """How often the sessions at work are looked at: a client hears no later than the sum of both."""
 
+# --- notifications ------------------------------------------------------------------------------------------
+NOTIFY_MAILBOXES: Final = 1000
+"""Mailbox names in one NOTIFY command: who wants more takes a subtree."""
+NOTIFY_GROUPS: Final = 100
+"""Groups of events in one NOTIFY command: there are eight kinds of mailbox filters and eight kinds of events."""
+NOTIFY_NAMES: Final = 10_000
+"""Names of mailboxes that changed at once and are told one by one; beyond it the client is told to look for itself."""
+NOTIFY_PAUSE_SECONDS: Final = 0.05
+"""How often, in a flood, an account is looked at for all sessions that watch it; when it is quiet at once."""
+NOTIFY_PAUSE_EACH: Final = 0.0005
+"""Added to that for each session that is woken, some five times what telling it costs."""
+NOTIFY_RETRY_SECONDS: Final = 1.0
+"""Pause after an account could not be looked at."""
+NOTIFY_NAMES_SECONDS: Final = 1.0
+"""How long a change of names waits for what belongs to it: clients subscribe to what they have created just before."""
+
 # --- users and passwords ------------------------------------------------------------------------------------
 USER_NAME: Final = 255
 """Octets of UTF-8 in a user name; every implementation has to accept that many (RFC 4616 §2)."""

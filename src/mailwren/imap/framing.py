@@ -111,6 +111,11 @@ class Framer:
         return match[1] if match else b""
 
     @property
+    def between_commands(self) -> bool:
+        """Whether no literal is on its way, and none is waited for: whole commands have been taken so far."""
+        return self._step == self._read_line and not self._fragments
+
+    @property
     def buffered(self) -> int:
         """Octets that wait to be looked at: stop reading from the client while no events are taken."""
         return len(self._buffer)

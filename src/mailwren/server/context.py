@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 from mailwren.auth.passwords import PasswordChecker
 from mailwren.auth.throttle import LoginThrottle
 from mailwren.auth.users import UserDirectory
+from mailwren.base import limits
 from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
+from mailwren.server.digest import Digests
 from mailwren.server.turns import Turns
 from mailwren.store.api import MailStore
 
@@ -56,6 +58,10 @@ class ServerContext:
     """Connections not logged in, by address."""
     logged_in: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Connections by user and address."""
+    digests: Digests = field(default_factory=Digests)
+    """What happens in the accounts that sessions watch (RFC 5465)."""
+    names_pause: float = limits.NOTIFY_NAMES_SECONDS
+    """Seconds that a change of names waits for what belongs to it."""
     stopping: bool = False
 
     def __post_init__(self) -> None:
@@ -96,6 +102,7 @@ class ServerContext:
         while True:
             await asyncio.sleep(seconds)
             now = self.clock()
+            self.digests.look_again()
             for session in list(self.sessions):
                 session.heartbeat(now)
 

@@ -32,6 +32,7 @@ from mailwren.server.core import (
 )
 from mailwren.server.core import list as listing
 from mailwren.server.ext import acl, context, language, replace, uidbatches
+from mailwren.server.ext.notify import run_notify
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -74,6 +75,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
         before_literal=append.check_before_message,
     ),
     Command(syntax.IDLE, State.LOGGED_IN, idle.run_idle),
+    Command(syntax.NOTIFY, State.LOGGED_IN, run_notify),
     # selected
     Command(syntax.CLOSE, State.SELECTED, expunge.run_close),
     Command(syntax.UNSELECT, State.SELECTED, expunge.run_unselect),
@@ -170,6 +172,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("LIST-MYRIGHTS", "RFC 8440 §3", State.LOGGED_IN),
     Capability("CONDSTORE", "RFC 7162 §3.1.1", State.LOGGED_IN),
     Capability("QRESYNC", "RFC 7162 §3.2.2", State.LOGGED_IN),
+    Capability("NOTIFY", "RFC 5465 §3", State.LOGGED_IN),
 )
 
 ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2", "CONDSTORE": "CONDSTORE", "QRESYNC": "QRESYNC"}

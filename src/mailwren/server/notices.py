@@ -34,7 +34,10 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
     contexts = selected.contexts
     if contexts:
         contexts.tell_gone(session, selected)
-    update = selected.view.advance(may_expunge=may_expunge)
+    notifications = session.notifications
+    with_uid |= session.rev2 or notifications is not None  # "MUST include UID and FLAGS" (RFC 5465 §5.1)
+    flags = notifications is None or notifications.flags
+    update = selected.view.advance(may_expunge=may_expunge, flags=flags)
     pending = contexts.pending(selected) if contexts else []
     if update.expunged:
         await _tell_expunges(session, selected, update)
@@ -42,10 +45,13 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
     if update.flags:
         tell_new_keywords(session, selected)
     for start in range(0, len(update.flags), _AT_ONCE):
-        send_flags(session, selected, update.flags[start : start + _AT_ONCE], with_uid=with_uid or session.rev2)
+        send_flags(session, selected, update.flags[start : start + _AT_ONCE], with_uid=with_uid)
         await session.breathe()
     if contexts and pending:
         await contexts.tell(session, selected, pending)
+    if notifications is not None:
+        # "The FETCH response(s) MUST follow any ESEARCH ADDTO responses" (RFC 5465 §5.2)
+        await notifications.tell_attributes(selected)
 
 
 async def _tell_expunges(session: "Session", selected: Selected, update: Update) -> None:
@@ -80,6 +86,8 @@ async def _tell_arrivals(session: "Session", selected: Selected, update: Update)
         await selected.claim_recent()
         session.send(b"* %d RECENT\r\n" % selected.recent_count())
     tell_new_keywords(session, selected)
+    if session.notifications is not None:
+        session.notifications.note_arrived(selected.view.uids_of([update.arrived]))
 
 
 def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool = False) -> None:

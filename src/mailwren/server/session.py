@@ -25,6 +25,7 @@ from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineF
 from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, languages, notices
 from mailwren.server.ext import condstore
+from mailwren.server.ext.own_changes import moves
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
@@ -33,12 +34,14 @@ from mailwren.server.table import AnyCommand, Completion, Effect, Request, State
 from mailwren.store.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from mailwren.auth.users import User
     from mailwren.server.context import ServerContext
+    from mailwren.server.ext.notify import Notifications
     from mailwren.server.features import Features, LiteralPolicy
     from mailwren.store.api import Account
+    from mailwren.store.operations import Operation, Outcome
 
 
 class Session:
@@ -58,6 +61,7 @@ class Session:
         in_literal: the output stops inside a response, where no other may begin.
         condstore: the client keeps mod-sequences (RFC 7162 §3.1); only ``ext/condstore.py`` turns it on.
         client_id: what the client said of itself with ID.
+        notifications: what the client wants to be told of, once it has said so (RFC 5465 §3.1).
         language: the tag of the language to write to people in (RFC 5255 §3).
     """
 
@@ -80,6 +84,7 @@ class Session:
         self.idling = False
         self.in_literal = False
         self.progress = Progress(self)
+        self.notifications: Notifications | None = None
         self._account: Account | None = None
         self._output: list[bytes] = []
         self._output_size = 0
@@ -89,6 +94,8 @@ class Session:
         self._counted = False
         self._unwatch: Callable[[], None] | None = None
         self._mailbox_hint = False
+        self._moved = False
+        """The session itself has added or removed messages in the selected mailbox."""
         self._looked = False
         self._running = False
         self._arrivals = 0
@@ -185,9 +192,10 @@ class Session:
                 await selected.refresh()
             if selected.state.deleted:
                 self._selected_is_gone("The selected mailbox was deleted")
-            elif self._may_still_read(selected):
+            elif self._may_still_read(selected) and self._hears_of_selected():
                 may_expunge = may_expunge and not self._numbers_wait()
                 await notices.tell(self, selected, may_expunge=may_expunge, with_uid=with_uid)
+                self._moved = False
         except StoreError as error:
             # What the client asked for was done or refused by itself; what is new it will be told next time.
             log.warning("changes not told", mailbox=selected.id, reason=str(error))
@@ -197,6 +205,30 @@ class Session:
         modseq = condstore.due_modseq(self)
         if modseq is not None:
             condstore.send_highest_modseq(self, modseq)
+
+    async def tell_others(self) -> None:
+        """Tell what is new in mailboxes that are not selected, where the client wants that (RFC 5465)."""
+        if self.notifications is not None and self.notifications.due:
+            await self.notifications.tell()
+
+    def _hears_of_selected(self) -> bool:
+        """Whether the client wants to be told of the selected mailbox; of its own doing there in any case."""
+        return self._moved or self.notifications is None or self.notifications.selected_events
+
+    def notify(self, notifications: "Notifications | None") -> None:
+        """Tell the client from now on what it wants to be told; ``None``: what every client is told."""
+        if self.notifications is not None:
+            self.notifications.close()
+        self.notifications = notifications
+
+    async def apply(self, account: "Account", operations: "Sequence[Operation]") -> "list[Outcome]":
+        """Change an account for the client, which need not be told of it. Raises StoreError."""
+        outcomes = await account.apply(operations)
+        if self.notifications is not None:
+            self.notifications.caused(account, operations, outcomes)
+            selected = self.selected
+            self._moved |= selected is not None and selected.account is account and moves(operations, selected.id)
+        return outcomes
 
     def _selected_is_gone(self, text: str) -> None:
         """Nobody can use the mailbox any more (RFC 9051 §3, RFC 2180 §3.3). IMAP4rev1 has no word for that but BYE."""
@@ -245,7 +277,25 @@ class Session:
                 return event
             if self.connection.eof:
                 raise ConnectionClosed
-            await self._wait()
+            if self._may_push():
+                await self._push()
+            else:
+                await self._wait()
+
+    def _may_push(self) -> bool:
+        """Whether no command is in progress, and there may be something that the client wants to hear at once."""
+        notifications = self.notifications
+        if notifications is None or self._running or not self.connection.framer.between_commands:
+            return False
+        return notifications.due or (self._mailbox_hint and notifications.selected_events)
+
+    async def _push(self) -> None:
+        """Tell what is new while no command is in progress (RFC 5465 §3.1)."""
+        assert self.notifications is not None
+        await self.context.turns.rest()  # one change can wake hundreds of sessions
+        await self.tell(may_expunge=not self.notifications.delayed)
+        await self.tell_others()
+        await self.flush()
 
     async def _wait(self) -> None:
         await self.connection.wait()
@@ -282,7 +332,7 @@ class Session:
                 return event.line
             if isinstance(event, Overflow):
                 raise BadCommand(event.text)
-            if self._mailbox_hint:
+            if self._mailbox_hint or (self.notifications is not None and self.notifications.due):
                 return None
             if self.connection.eof:
                 raise ConnectionClosed
@@ -388,7 +438,7 @@ class Session:
         await self._keep_rights()
         if Effect.SYNCS in command.effects:
             await self.refresh()
-            if self.selected is not None and not self.selected.state.deleted:
+            if self.selected is not None and not self.selected.state.deleted and self._hears_of_selected():
                 await notices.announce(self, self.selected)
         may_expunge = Effect.HOLDS_EXPUNGE not in command.effects
         if request.by_uid:
@@ -406,6 +456,7 @@ class Session:
         # A command that has just looked need not look again, unless a hint came meanwhile.
         again = self._mailbox_hint or not self._looked
         await self.tell(may_expunge=may_expunge, refresh=again, with_uid=request.by_uid)
+        await self.tell_others()
         text = completion.text or f"{'UID ' * request.by_uid}{request.name.decode('ascii')} completed"
         code = completion.code
         if code:
@@ -459,6 +510,8 @@ class Session:
 
     def select(self, selected: Selected | None) -> None:
         """Change the selected mailbox; ``None`` selects nothing."""
+        if self.notifications is not None and self.selected is not None:
+            self.notifications.left(self.selected)
         self.selected = selected
         self.saved = RangeSet()
         self._mailbox_hint = False
@@ -473,18 +526,20 @@ class Session:
         selected = self.selected
         if selected is not None and selected.account.id == account_id and mailbox in (selected.id, 0):
             self._mailbox_hint = True
-            if self.idling:
+            if self.idling or self.notifications is not None:
                 self.connection.wake()
 
     def heartbeat(self, now: float) -> None:
         """Look again if idling; end if silent for too long: never while idling, clients stay for days (RFC 9051 §5.4).
 
-        Nor while a command runs or a message is on its way: a slow line is not silence.
+        A client that has asked for notifications idles all the time. Nor is a command that runs or a message that is
+        on its way silence: lines can be slow.
         """
-        if self.idling:
+        listening = self.idling or (self.notifications is not None and self.notifications.listening)
+        if listening:
             self._mailbox_hint = True
             self.connection.wake()
-        if self.idling or self._running or self._arrivals != self.connection.arrivals:
+        if listening or self._running or self._arrivals != self.connection.arrivals:
             self._arrivals = self.connection.arrivals
             self._active = now
         elif now - self._active > self.context.config.idle_timeout:
@@ -508,6 +563,7 @@ class Session:
         self._login_deadline.cancel()
         self.context.sessions.discard(self)
         self.context.working.discard(self)
+        self.notify(None)
         if self._unwatch is not None:
             self._unwatch()
         if self.user is not None:

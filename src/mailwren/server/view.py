@@ -27,6 +27,9 @@ _FEW: Final = 64
 _FEW_SENT: Final = 4
 """Spans sent already that are compared with one after the other rather than searched."""
 
+_ARRIVALS_REMEMBERED: Final = 256
+"""Times that messages came in; the flags of those before are told once more than needed."""
+
 
 @dataclass(slots=True)
 class Update:
@@ -59,10 +62,15 @@ def _first_uid(sent: _SentFlags) -> int:
     return sent.first_uid
 
 
+def _covers(sent: list[_SentFlags], uid: int, modseq: int) -> bool:
+    index = bisect_right(sent, uid, key=_first_uid) - 1
+    return index >= 0 and uid <= sent[index].last_uid and modseq <= sent[index].modseq
+
+
 class View:
     """The client's numbering of one mailbox and how far it has been told."""
 
-    __slots__ = ("_fresh", "_sent", "complete", "count", "recent", "state", "told", "uids")
+    __slots__ = ("_arrived", "_fresh", "_sent", "complete", "count", "recent", "state", "told", "uids")
 
     def __init__(self, state: MailboxState) -> None:
         """A fresh look at ``state``: nothing is pending."""
@@ -75,6 +83,8 @@ class View:
         self.recent = RangeSet()
         self._sent: list[_SentFlags] = []
         self._fresh: _SentFlags | None = None
+        self._arrived: list[_SentFlags] = []
+        """Messages that came in while the client did not want to hear of flags, ascending."""
 
     # --- numbers and UIDs -----------------------------------------------------------------------------------
     def uid(self, position: int) -> Uid:
@@ -150,8 +160,7 @@ class View:
         fresh = self._fresh
         if fresh is not None and fresh.first_uid <= uid <= fresh.last_uid and modseq <= fresh.modseq:
             return True
-        index = bisect_right(self._sent, uid, key=_first_uid) - 1
-        return index >= 0 and uid <= self._sent[index].last_uid and modseq <= self._sent[index].modseq
+        return _covers(self._sent, uid, modseq) or _covers(self._arrived, uid, modseq)
 
     def arrive(self) -> Update:
         """Count in what came in, and nothing else: a command that follows sees it."""
@@ -163,11 +172,12 @@ class View:
             self._fresh = _SentFlags(self.uids[first], self.uids[last], self.count, self.state.modseq)
         return update
 
-    def advance(self, *, may_expunge: bool) -> Update:
+    def advance(self, *, may_expunge: bool, flags: bool = True) -> Update:
         """Move the client's picture to the state's, and say what it must be told.
 
         Args:
             may_expunge: EXPUNGE may go out now (RFC 9051 §7.5.1). Otherwise messages gone keep their numbers.
+            flags: The client wants to hear of flags. Otherwise it is told of them when it wants to again.
         """
         update = Update()
         if self.told == self.state.modseq and (self.uids is self.state.uids) and self.count == len(self.uids):
@@ -175,13 +185,26 @@ class View:
         if may_expunge and self.uids is not self.state.uids:
             self._take_expunges(update)
         self._take_arrivals(update)
-        self._take_flags(update)
-        self.told = self.state.modseq
-        if not self.stale:
-            self.complete = self.told
+        if flags:
+            self._take_flags(update)
+            self.told = self.state.modseq
+            self._arrived.clear()
+            if not self.stale:
+                self.complete = self.told
+        else:
+            self._note_arrived(update)
         self._sent.clear()
         self._fresh = None
         return update
+
+    def _note_arrived(self, update: Update) -> None:
+        """The flags that messages came with are no change to be told later."""
+        if self._fresh is not None:
+            self._arrived.append(self._fresh)
+        if update.exists is not None:
+            first, stop = update.arrived
+            self._arrived.append(_SentFlags(self.uids[first], self.uids[stop - 1], stop, self.state.modseq))
+        del self._arrived[:-_ARRIVALS_REMEMBERED]
 
     def _take_expunges(self, update: Update) -> None:
         missing = self.missing()
@@ -221,7 +244,7 @@ class View:
         """Positions to tell where they are the state's own: the usual case, a whole mailbox's at once perhaps."""
         modseqs, told, uids = self.state.modseqs, self.told, self.uids
         changed = [position for position in range(start, stop) if modseqs[position] > told]
-        if len(self._sent) > _FEW_SENT:
+        if self._arrived or len(self._sent) > _FEW_SENT:
             return [each for each in changed if not self._was_sent(uids[each], modseqs[each])]
         for sent in (*self._sent, self._fresh) if self._fresh else self._sent:
             first, last, modseq = sent.first_uid, sent.last_uid, sent.modseq

@@ -3,7 +3,7 @@
 import pytest
 
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
-from mailwren.server.ext.mailbox_filter import names_mailbox
+from mailwren.server.ext.mailbox_filter import Filter
 
 NAMES = ("INBOX", "Lists", "Lists/Im", "Lists/Im/Old", "Listserv", "Shared/team")
 
@@ -26,8 +26,6 @@ def test_what_a_filter_names(each: MailboxFilter, wanted: tuple[str, ...]) -> No
     """Each filter names its mailboxes and no others; the wildcards of LIST mean nothing."""
     subscribed = {"Lists", "Shared/team", "Gone"}
     found = tuple(
-        name
-        for name in NAMES
-        if names_mailbox(each, name, personal=not name.startswith("Shared"), subscribed=subscribed)
+        name for name in NAMES if Filter(each).has(name, personal=not name.startswith("Shared"), subscribed=subscribed)
     )
     assert found == wanted

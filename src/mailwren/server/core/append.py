@@ -28,7 +28,7 @@ async def run_append(session: "Session", arguments: imap.Append, request: Reques
     """Add messages, all or none, and answer once they are on disk."""
     place = await target(session, arguments.mailbox)
     async with to_append(session, place, arguments.messages) as operations:
-        outcomes = await place.account.apply(operations)
+        outcomes = await session.apply(place.account, operations)
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
     await tell_old_name(session, arguments.mailbox, request.denormalized.get(arguments.mailbox))
     return Completion(code=code_of(appended))

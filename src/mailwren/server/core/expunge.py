@@ -20,7 +20,7 @@ async def run_expunge(session: "Session", arguments: UidExpunge, request: Reques
         uids = selected.view.uids_of(selected.view.resolve(arguments.uids, session.saved, by_uid=request.by_uid))
         if not uids:
             return None
-    await selected.account.apply([Expunge(selected.id, uids)])
+    await session.apply(selected.account, [Expunge(selected.id, uids)])
     return None
 
 

@@ -59,6 +59,22 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     return None
 
 
+async def send_unasked(
+    session: "Session", selected: "Selected", spans: Sequence[Span], items: Sequence[FetchItem]
+) -> None:
+    """Send items of messages that the client has not asked for one by one (RFC 5465 §5.2).
+
+    Nothing is marked as seen by that, and what cannot be sent is left out: there is no command to refuse.
+    """
+    distinct = list(dict.fromkeys(_plain(item) for item in items))
+    if session.rev2 and _UID not in distinct:
+        distinct.insert(0, _UID)  # "they MUST include UID FETCH item" (RFC 9051 §7.5.2)
+    sender = _Sender(session, selected, distinct, RangeSet())
+    for positions in batches(spans, sender.batch):
+        await sender.send(positions)
+        await session.breathe()
+
+
 def _distinct(arguments: Fetch, request: Request) -> list[FetchItem]:
     """The items to answer: each once, in the order asked.
 

@@ -34,7 +34,7 @@ async def run_create(session: "Session", arguments: Create, request: Request) ->
         created = await create_elsewhere(session, home, arguments)
     else:
         try:
-            created = await _change(home.account, CreateMailbox(home.name, arguments.special_use))
+            created = await _change(session, home.account, CreateMailbox(home.name, arguments.special_use))
         except CannotChange as error:
             # All that cannot be changed while creating is the use (RFC 6154 §3).
             raise Refused(str(error), b"USEATTR") from error
@@ -46,7 +46,7 @@ async def run_delete(session: "Session", arguments: MailboxName, request: Reques
     """Delete a mailbox; its children stay. A client that deletes what it has selected is left with nothing selected."""
     name = arguments.mailbox
     home = await _home_of(session, name)
-    deleted = await _change(home.account, DeleteMailbox(home.name))
+    deleted = await _change(session, home.account, DeleteMailbox(home.name))
     selected = session.selected
     if selected is not None and (selected.account, selected.id) == (home.account, deleted.id):
         session.select(None)
@@ -67,7 +67,7 @@ async def run_rename(session: "Session", arguments: Rename, request: Request) ->
     if source.sharer is not None and source.name == INBOX:
         raise Refused("The INBOX of somebody else cannot be renamed", b"CANNOT")
     try:
-        await _change(source.account, RenameMailbox(source.name, target.name))
+        await _change(session, source.account, RenameMailbox(source.name, target.name))
     except MailboxExists as error:
         await refuse_taken(session, target, new, error)
     if request.denormalized:
@@ -92,8 +92,10 @@ async def _home_of(session: "Session", name: str) -> Home:
     return home
 
 
-async def _change(account: "Account", operation: CreateMailbox | DeleteMailbox | RenameMailbox) -> Mailbox:
-    (outcome,) = await account.apply([operation])
+async def _change(
+    session: "Session", account: "Account", operation: CreateMailbox | DeleteMailbox | RenameMailbox
+) -> Mailbox:
+    (outcome,) = await session.apply(account, [operation])
     assert isinstance(outcome, MailboxChanged)
     return outcome.mailbox
 
@@ -103,5 +105,5 @@ async def run_subscribe(session: "Session", arguments: MailboxName, request: Req
     subscribe = request.name == b"SUBSCRIBE"
     if subscribe:
         names.check(arguments.mailbox)
-    await session.account.apply([SetSubscription(arguments.mailbox, subscribe)])
+    await session.apply(session.account, [SetSubscription(arguments.mailbox, subscribe)])
     return None

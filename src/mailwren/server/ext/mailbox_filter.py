@@ -1,42 +1,42 @@
 """Which mailboxes a ``filter-mailboxes`` names (RFC 5465 §6, RFC 7377 §2.2): asked for one name at a time."""
 
 from collections.abc import Collection
+from typing import Final
 
+from mailwren.imap import names
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
-from mailwren.store.values import SEPARATOR
 
 
-def names_mailbox(each: MailboxFilter, name: str, *, personal: bool, subscribed: Collection[str]) -> bool:
-    """Whether a filter other than the selected mailbox's names this mailbox.
+class Filter:
+    """A filter ready to be asked often, however many names it has."""
 
-    Args:
-        each: the filter.
-        name: as the user sees it.
-        personal: the mailbox is the user's own. Mail can be delivered to any of these, so that INBOXES means them all
-            (RFC 5465 §6.3).
-        subscribed: the user's subscriptions.
-    """
-    match each.kind:
-        case "PERSONAL" | "INBOXES":
-            return personal
-        case "SUBSCRIBED":
-            return name in subscribed
-        case "MAILBOXES":
-            return name in each.names
-        case "SUBTREE":
-            return any(_below(name, root) for root in each.names)
-        case "SUBTREE-ONE":
-            return any(_below(name, root) and _levels_below(name, root) <= 1 for root in each.names)
-        case _:
-            return False
+    __slots__ = ("_kind", "_names")
 
+    def __init__(self, mailboxes: MailboxFilter) -> None:
+        """Ask what the client wrote."""
+        self._kind: Final = mailboxes.kind
+        self._names: Final = frozenset(mailboxes.names)
 
-def _below(name: str, root: str) -> bool:
-    """Whether a name is the root of a subtree or below it; the empty name stands above everything."""
-    return not root or name == root or name.startswith(root + SEPARATOR)
+    def has(self, name: str, *, personal: bool, subscribed: Collection[str]) -> bool:
+        """Whether the filter names this mailbox; those of the selected mailbox name none.
 
-
-def _levels_below(name: str, root: str) -> int:
-    if name == root:
-        return 0
-    return 1 + name.count(SEPARATOR, len(root) + 1 if root else 0)
+        Args:
+            name: as the user sees it.
+            personal: the mailbox is the user's own. Mail can be delivered to any of these, so that INBOXES means them
+                all (RFC 5465 §6.3).
+            subscribed: the user's subscriptions.
+        """
+        match self._kind:
+            case "PERSONAL" | "INBOXES":
+                return personal
+            case "SUBSCRIBED":
+                return name in subscribed
+            case "MAILBOXES":
+                return name in self._names
+            case "SUBTREE":
+                # the empty name stands above everything
+                return "" in self._names or not self._names.isdisjoint((name, *names.parents(name)))
+            case "SUBTREE-ONE":
+                return not self._names.isdisjoint((name, name.rpartition(names.SEPARATOR)[0]))
+            case _:
+                return False

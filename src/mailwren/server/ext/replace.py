@@ -51,10 +51,10 @@ async def _apply(session: "Session", place: "Place", operations: list[Append], u
     selected = session.mailbox
     removal = Expunge(selected.id, uids, only_deleted=False, all_or_none=True)
     if place.account.id == selected.account.id:
-        outcomes = await selected.account.apply([*operations, removal])
+        outcomes = await session.apply(selected.account, [*operations, removal])
     else:
-        outcomes = await place.account.apply(operations)
-        await selected.account.apply([Expunge(selected.id, uids, only_deleted=False)])
+        outcomes = await session.apply(place.account, operations)
+        await session.apply(selected.account, [Expunge(selected.id, uids, only_deleted=False)])
     return [outcome for outcome in outcomes if isinstance(outcome, Appended)]
 
 

@@ -16,6 +16,7 @@ from mailwren.imap.ext.acl import MailboxAndIdentifier, SetAcl
 from mailwren.imap.ext.context import CancelUpdate
 from mailwren.imap.ext.language import Language
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
+from mailwren.imap.ext.metadata import GetMetadata, SetMetadata
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.ext.qresync import Resync
 from mailwren.imap.ext.uidbatches import UidBatches
@@ -47,6 +48,9 @@ SETS = st.one_of(
         max_size=5,
     ).map(lambda ranges: SequenceSet(tuple(ranges))),
 )
+ENTRIES = st.builds(
+    "/{}/{}".format, st.sampled_from(["private", "Shared"]), st.text('abcXYZ019 $+-_.:=&(){\\"', min_size=1, max_size=9)
+)
 FLAGS = st.lists(st.sampled_from(SYSTEM_FLAGS) | ATOMS, unique=True, max_size=4).map(tuple)
 MOMENTS = st.datetimes(
     timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -69,12 +73,15 @@ def _list(
     returns: frozenset[str],
     status_items: tuple[str, ...],
     *,
+    entries: tuple[str, ...],
     extended: bool,
 ) -> a.List:
     if selection <= {"RECURSIVEMATCH", "REMOTE"}:
         selection -= {"RECURSIVEMATCH"}
+    values = (("METADATA", entries),) if entries else ()
+    returns |= {"METADATA"} if entries else frozenset()
     extended = extended or bool(selection or returns or status_items) or len(patterns) > 1
-    return a.List(reference, tuple(patterns), selection, returns, status_items, extended)
+    return a.List(reference, tuple(patterns), selection, returns, status_items, extended, values)
 
 
 STATUS_ITEMS = _subsets(*commands.STATUS_ITEMS, at_least=1)
@@ -83,8 +90,9 @@ LISTS = st.builds(
     TEXT,
     st.lists(TEXT, min_size=1, max_size=3),
     _chosen(*(row.name for row in commands.LIST_SELECTION_OPTIONS)),
-    _chosen(*(row.name for row in commands.LIST_RETURN_OPTIONS if row.name != "STATUS")),
+    _chosen(*(row.name for row in commands.LIST_RETURN_OPTIONS if row.name not in {"STATUS", "METADATA"})),
     st.just(()) | STATUS_ITEMS,
+    entries=st.lists(ENTRIES, max_size=2, unique_by=str.lower).map(tuple),
     extended=st.booleans(),
 )
 PLAIN_LISTS = st.builds(lambda reference, pattern: a.List(reference, (pattern,)), TEXT, TEXT)
@@ -147,6 +155,7 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
             text=st.sampled_from(["/flags/\\draft", "/flags/$mdnsent", '/flags/"']),
             flag=named("priv", "shared", "all"),
         ),
+        st.builds(SearchKey, named("FILTER"), text=ATOMS.filter(lambda name: "/" not in name)),
     )
     return st.recursive(
         leaves,
@@ -286,6 +295,23 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"GETACL": NAMED,
     b"LISTRIGHTS": st.builds(MailboxAndIdentifier, NAMES, TEXT),
     b"MYRIGHTS": NAMED,
+    b"GETMETADATA": st.builds(
+        GetMetadata,
+        NAMES,
+        st.lists(ENTRIES, min_size=1, max_size=3, unique_by=str.lower).map(tuple),
+        st.integers(0, NUMBER64_MAX),
+        st.sampled_from([0, 1, None]),
+    ),
+    b"SETMETADATA": st.builds(
+        SetMetadata,
+        NAMES,
+        st.lists(
+            st.tuples(ENTRIES, st.none() | st.binary(max_size=20)),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda pair: pair[0].lower(),
+        ).map(tuple),
+    ),
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
     b"REPLACE": st.builds(a.Replace, ONE_MESSAGE, NAMES, MESSAGES),
     b"NOTIFY": NOTIFIES,

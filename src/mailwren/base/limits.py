@@ -194,6 +194,8 @@ UID_BATCH: Final = 500
 """Messages of the smallest batch of UIDBATCHES: RFC 10022 asks for batches from this size on; smaller save nothing."""
 UID_BATCHES: Final = 10_000
 """Batches in one answer: a line of 200 kilobytes; a mailbox of five million messages in the smallest ones."""
+FILTER_DEPTH: Final = 10
+"""Named searches inside named searches; RFC 5466 §3.1 asks for 3."""
 SEARCH_CONTEXTS: Final = 20
 """Searches of one session whose results are kept up to date (RFC 5267 §4.3.1): each is asked after every change."""
 SEARCH_CONTEXT_MESSAGES: Final = 2_000_000

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mailwren.base import limits
 from mailwren.config.errors import Fault, WrongValue
 from mailwren.config.kinds import Flag, Kind, Text, describe, quote, wrong
 from mailwren.config.suggest import did_you_mean
@@ -114,6 +115,38 @@ class IdFields:
     def show(self, value: Mapping[str, str]) -> str:
         """An inline table."""
         return _inline_table({name: quote(text) for name, text in value.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class SharedAnnotations:
+    """The server's entries that all users can read (RFC 5464 §3.2.1.1)."""
+
+    wanted: str = 'a table of texts, such as { "/shared/admin" = "mailto:postmaster@example.org" }'
+
+    def read(self, value: object, _folder: Path) -> dict[str, str]:
+        """A TOML table of strings; names become lower case, as they are compared."""
+        if not isinstance(value, Mapping) or len(value) > limits.ANNOTATIONS_PER_MAILBOX:
+            raise wrong(value, self.wanted)
+        faults = [
+            Fault(f"{describe(text)} is not taken here", "names begin with /shared/, values are texts", (name,))
+            for name, text in value.items()
+            if not isinstance(text, str) or _SHARED_ENTRY.fullmatch(name) is None
+        ]
+        if faults:
+            raise WrongValue(*faults)
+        return {name.lower(): text for name, text in value.items()}
+
+    def read_text(self, text: str, folder: Path) -> dict[str, str]:
+        """``NAME=TEXT; NAME=TEXT``."""
+        pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+        return self.read({name.strip(): value.strip() for name, _, value in pairs}, folder)
+
+    def show(self, value: Mapping[str, str]) -> str:
+        """An inline table."""
+        return _inline_table({name: quote(text) for name, text in value.items()})
+
+
+_SHARED_ENTRY: Final = re.compile(r"/shared(?:/[\x20-\x24\x26-\x29\x2b-\x2e\x30-\x7e]+)+", re.IGNORECASE)
 
 
 def _fits_id_name(name: str) -> bool:

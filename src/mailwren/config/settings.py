@@ -15,7 +15,7 @@ from mailwren.base import limits
 from mailwren.config.clients import ClientPatterns, client_matches
 from mailwren.config.kinds import Choice, FilePath, Flag, Kind, OrNone, Text, WholeNumber
 from mailwren.config.listeners import Listeners
-from mailwren.config.lists import DefaultMailboxes, IdFields, Words, WordsForNames
+from mailwren.config.lists import DefaultMailboxes, IdFields, SharedAnnotations, Words, WordsForNames
 from mailwren.config.measures import Duration, Size
 from mailwren.config.values import (
     AUTOMATIC_LISTENERS,
@@ -310,6 +310,15 @@ class Config:
     id_fields: Mapping[str, str] = field(
         default_factory=lambda: {"name": "Mailwren", "version": __version__},
         metadata=_row("id", IdFields(), "What the server answers to ID (RFC 2971 §3.3)."),
+    )
+    annotations: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=_row(
+            "annotations",
+            SharedAnnotations(),
+            "The server's shared entries for GETMETADATA (RFC 5464 §3.2.1.1): /shared/admin, /shared/comment, and "
+            "/shared/filters/values/NAME for searches that all users can name (RFC 5466).",
+        ),
     )
     language: str = field(
         default="i-default",

@@ -13,7 +13,9 @@ from mailwren.imap.ext import (
     acl,
     condstore,
     context,
+    filters,
     language,
+    metadata,
     objectid,
     partial,
     preview,
@@ -35,9 +37,11 @@ LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
     *listing.RETURN_OPTIONS,
     status.status_option(STATUS_ITEMS),
     acl.LIST_MYRIGHTS,
+    metadata.LIST_OPTION,
 )
 SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *search.KEYS,
+    *filters.SEARCH_KEYS,
     *objectid.SEARCH_KEYS,
     *savedate.SEARCH_KEYS,
     *within.SEARCH_KEYS,
@@ -91,6 +95,8 @@ SEARCH: Final = search.search_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
 UIDBATCHES: Final = uidbatches.UIDBATCHES
 FETCH: Final = fetch.fetch_syntax(FETCH_ITEMS, FETCH_MODIFIERS)
 STORE: Final = storing.store_syntax(STORE_MODIFIERS)
+GETMETADATA: Final = metadata.GETMETADATA
+SETMETADATA: Final = metadata.SETMETADATA
 CANCELUPDATE: Final = context.CANCELUPDATE
 COPY: Final = copy.COPY
 MOVE: Final = copy.MOVE
@@ -108,7 +114,7 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
     *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
     *(UIDBATCHES, UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
-    *(CANCELUPDATE,),
+    *(CANCELUPDATE, GETMETADATA, SETMETADATA),
     REPLACE,
     NOTIFY,
     *(SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS),

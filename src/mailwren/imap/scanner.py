@@ -95,6 +95,10 @@ class Scanner:
         """Whether these octets come next."""
         return self._text.startswith(octets, self._position)
 
+    def at_match(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether the pattern, which must be linear, matches what comes next."""
+        return pattern.match(self._text, self._position) is not None
+
     def take(self, octets: bytes) -> bool:
         """Move behind these octets if they come next; whether they did."""
         if self._text.startswith(octets, self._position):

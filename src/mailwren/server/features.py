@@ -31,7 +31,7 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
-from mailwren.server.ext import acl, context, language, replace, uidbatches
+from mailwren.server.ext import acl, context, language, metadata, replace, uidbatches
 from mailwren.server.ext.notify import run_notify
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
@@ -74,6 +74,9 @@ COMMANDS: tuple[AnyCommand, ...] = (
         Effect.TAKES_MESSAGE,
         before_literal=append.check_before_message,
     ),
+    Command(syntax.GETMETADATA, State.LOGGED_IN, metadata.run_get_metadata),
+    # What is too large is taken in all the same: the answer has to say how large it may be (RFC 5464 §4.3).
+    Command(syntax.SETMETADATA, State.LOGGED_IN, metadata.run_set_metadata, Effect.TAKES_MESSAGE),
     Command(syntax.IDLE, State.LOGGED_IN, idle.run_idle),
     Command(syntax.NOTIFY, State.LOGGED_IN, run_notify),
     # selected
@@ -151,6 +154,10 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("MOVE", "RFC 6851 §3", State.LOGGED_IN),
     Capability("ESEARCH", "RFC 4731 §3", State.LOGGED_IN),
     Capability("SEARCHRES", "RFC 5182 §2", State.LOGGED_IN),
+    Capability("FILTERS", "RFC 5466 §3", State.LOGGED_IN),
+    Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),
+    Capability("METADATA-SERVER", "RFC 5464 §1", State.LOGGED_IN),
+    Capability("LIST-METADATA", "RFC 9590 §3", State.LOGGED_IN),
     Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
     Capability("APPENDLIMIT=", "RFC 7889 §2", State.LOGGED_IN, value=_append_limit),
@@ -175,7 +182,13 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("NOTIFY", "RFC 5465 §3", State.LOGGED_IN),
 )
 
-ENABLABLE: dict[str, str] = {"IMAP4REV2": "IMAP4rev2", "CONDSTORE": "CONDSTORE", "QRESYNC": "QRESYNC"}
+ENABLABLE: dict[str, str] = {
+    "IMAP4REV2": "IMAP4rev2",
+    "CONDSTORE": "CONDSTORE",
+    "QRESYNC": "QRESYNC",
+    "METADATA": "METADATA",
+    "METADATA-SERVER": "METADATA-SERVER",
+}
 """What ENABLE turns on: the name in upper case, and as it is written (RFC 9051 §6.3.1)."""
 
 

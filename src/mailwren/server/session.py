@@ -24,7 +24,7 @@ from mailwren.imap.ext.condstore import highest_modseq_code
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, languages, notices
-from mailwren.server.ext import condstore
+from mailwren.server.ext import annotation_notices, condstore
 from mailwren.server.ext.own_changes import moves
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mailwren.auth.users import User
     from mailwren.server.context import ServerContext
     from mailwren.server.ext.notify import Notifications
+    from mailwren.server.ext.annotation_notices import AnnotationWatch
     from mailwren.server.features import Features, LiteralPolicy
     from mailwren.store.api import Account
     from mailwren.store.operations import Operation, Outcome
@@ -81,6 +82,7 @@ class Session:
         self.language = languages.DEFAULT
         self.selected: Selected | None = None
         self.saved = RangeSet()
+        self.annotations: AnnotationWatch | None = None
         self.idling = False
         self.in_literal = False
         self.progress = Progress(self)
@@ -184,6 +186,8 @@ class Session:
     async def tell(self, *, may_expunge: bool, refresh: bool = True, with_uid: bool = False) -> None:
         """Tell the client what changed in its mailbox (RFC 9051 §5.2, §7.5.1), with UIDs after a UID command."""
         self._mailbox_hint = False  # first: a hint that comes while we look is for the next time
+        if annotation_notices.watches(self):
+            await annotation_notices.tell_changes(self)
         selected = self.selected
         if selected is None:
             return
@@ -524,7 +528,8 @@ class Session:
     def hint(self, account_id: str, mailbox: MailboxId) -> None:
         """A mailbox of an account that is watched may have changed."""
         selected = self.selected
-        if selected is not None and selected.account.id == account_id and mailbox in (selected.id, 0):
+        here = selected is not None and selected.account.id == account_id and mailbox in (selected.id, 0)
+        if here or (not mailbox and annotation_notices.watches(self)):
             self._mailbox_hint = True
             if self.idling or self.notifications is not None:
                 self.connection.wake()

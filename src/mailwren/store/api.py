@@ -143,6 +143,10 @@ class Account(Protocol):
         """Annotations of a mailbox, or of the account (``ALL_MAILBOXES``), that are asked for and set, each once."""
         ...
 
+    async def last_annotation_change(self) -> ModSeq:
+        """The mod-sequence of the last annotation that was set or removed; 0 where there is none."""
+        ...
+
     async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
         """What was set or removed after ``modseq``, but for the private ones of others; some removals are forgotten."""
         ...

@@ -194,6 +194,10 @@ class FakeAccount:
         """Not used."""
         raise NotImplementedError
 
+    async def last_annotation_change(self) -> ModSeq:
+        """Not used."""
+        raise NotImplementedError
+
     async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
         """Not used."""
         raise NotImplementedError

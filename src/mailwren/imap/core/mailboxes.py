@@ -37,6 +37,17 @@ def _special_use(scanner: Scanner) -> str:
     return use
 
 
+def parse_special_uses(text: bytes) -> tuple[str, ...]:
+    """Special uses with blanks between them, each once (RFC 6154 §4). Raises Refused: a use that nobody knows."""
+    uses: list[str] = []
+    for word in text.split():
+        use = _CANONICAL_USE.get(word.lower())
+        if use is None:
+            raise Refused(f"unknown special use {word[:40].decode('ascii', 'replace')}", b"USEATTR")
+        uses.append(use)
+    return tuple(dict.fromkeys(uses))
+
+
 def _write_use(value: object, writer: CommandWriter) -> None:
     writer.raw(b" (" + " ".join(cast("tuple[str, ...]", value)).encode("ascii") + b")")
 

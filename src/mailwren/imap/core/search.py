@@ -267,12 +267,7 @@ def search_syntax(keys: Iterable[KeyRow], return_options: Iterable[Row[object]])
         if scanner.take_word(b"CHARSET"):
             charset = scanner.charset()
             scanner.space()
-        reader = KeyReader(scanner, key_rows, charsets.decoder(charset))
-        found = [reader.key()]
-        while not scanner.at_end():
-            scanner.space()
-            found.append(reader.key())
-        key = SearchKey("AND", keys=tuple(found))
+        key = _program(KeyReader(scanner, key_rows, charsets.decoder(charset)))
         if returns is None:
             return Search(key, None, charset)
         if sum(name in {"ALL", "PARTIAL"} for name, _value in returns) > 1:
@@ -293,6 +288,19 @@ def search_syntax(keys: Iterable[KeyRow], return_options: Iterable[Row[object]])
         KeyWriter(writer, key_rows, charsets.encoder(arguments.charset)).keys(arguments.key.keys)
 
     return Syntax(b"SEARCH", "9051 §6.4.4", parse, write)
+
+
+def parse_program(scanner: Scanner, keys: Iterable[KeyRow], decode: Callable[[bytes], str]) -> SearchKey:
+    """``search-key *(SP search-key)`` up to the end: an AND of the keys."""
+    return _program(KeyReader(scanner, {row.name: row for row in keys}, decode))
+
+
+def _program(reader: KeyReader) -> SearchKey:
+    found = [reader.key()]
+    while not reader.scanner.at_end():
+        reader.scanner.space()
+        found.append(reader.key())
+    return SearchKey("AND", keys=tuple(found))
 
 
 def _parse_returns(scanner: Scanner, rows: Mapping[str, Row[object]]) -> Parameters | None:

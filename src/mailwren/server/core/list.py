@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from mailwren.imap import names
 from mailwren.imap.core import arguments as imap
@@ -10,6 +10,7 @@ from mailwren.imap.core.list import Namespaces, write_list_row, write_namespace
 from mailwren.server import namespaces
 from mailwren.server.core.status import send_status
 from mailwren.server.ext.acl import send_my_rights
+from mailwren.server.ext.metadata import send_listed
 from mailwren.server.places import Place
 from mailwren.server.table import Completion, Request
 from mailwren.store.values import SEPARATOR
@@ -49,6 +50,7 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
     matching = await _matching(session, listing.candidates(), arguments)
     if "RECURSIVEMATCH" in arguments.selection:
         await _look_below(session, listing, frozenset(matching))
+    entries = cast("tuple[str, ...]", dict(arguments.option_values).get("METADATA", ()))
     for name in matching:
         selected, child_info = listing.selects(name), listing.child_info(name)
         if not selected and not child_info:
@@ -62,6 +64,8 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
         if arguments.status_items and place is not None and "r" in place.rights:
             # "the STATUS response MUST follow" its LIST row (RFC 5819 §2); a row that only tells of children has none
             await send_status(session, place, arguments.status_items)
+        if entries and place is not None:
+            await send_listed(session, place, entries)
         await session.breathe()
     return None
 

@@ -1,6 +1,6 @@
 """CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE (RFC 9051 §6.3.4 to §6.3.8)."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mailwren.imap import names
 from mailwren.imap.core.arguments import Create, MailboxName, Rename
@@ -9,6 +9,7 @@ from mailwren.imap.ext.objectid import mailbox_id_code
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.ext.mailboxes_elsewhere import create_elsewhere, refuse_taken
 from mailwren.server.places import Home
+from mailwren.server.special_uses import check_special_use
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import CannotChange, MailboxExists, NoSuchMailbox
 from mailwren.store.operations import CreateMailbox, DeleteMailbox, MailboxChanged, RenameMailbox, SetSubscription
@@ -18,17 +19,12 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
     from mailwren.store.api import Account
 
-_VIRTUAL: Final = frozenset({"\\All", "\\Flagged"})
-"""Special uses that promise to show messages of other mailboxes (RFC 6154 §2)."""
-
 
 async def run_create(session: "Session", arguments: Create, request: Request) -> Completion | None:
     """Create a mailbox and the missing names above it."""
     name = arguments.mailbox
     names.check(name)
-    for use in arguments.special_use:
-        if use in _VIRTUAL:
-            raise Refused(f"{use} would be a view of other mailboxes, which there is not", b"USEATTR")
+    check_special_use(arguments.special_use)
     home = await session.places.check_new(name)
     if home.sharer is not None:
         created = await create_elsewhere(session, home, arguments)

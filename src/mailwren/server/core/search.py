@@ -11,7 +11,7 @@ from mailwren.imap.ext.condstore import searches_modseq
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
-from mailwren.server.ext import condstore, context
+from mailwren.server.ext import condstore, context, filters
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import StoreError
 
@@ -23,14 +23,15 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
     """Find messages and answer as the client asked."""
     selected = session.mailbox
     view = selected.view
-    if searches_modseq(arguments.key):
-        condstore.enable(session)
     returns = arguments.returns
     if returns is None and session.rev2:
         returns = frozenset({"ALL"})  # ESEARCH replaces SEARCH once IMAP4rev2 is enabled (RFC 9051 §7.3.4)
     context.check_tag(selected, request, returns or frozenset())
     try:
-        positions = await find(session, arguments.key, arguments.charset)
+        key = await filters.resolve(session, arguments.key, arguments.charset)
+        if searches_modseq(key):
+            condstore.enable(session)
+        positions = await find(session, key, arguments.charset)
     except (Refused, StoreError):
         # "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets
         # the value of the search result variable to the empty sequence" (RFC 9051 §6.4.4.1); after BAD it is kept.
@@ -38,13 +39,13 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
             session.saved = RangeSet()
         raise
     uids = [view.uids[position] for position in positions]
-    modseqs = condstore.found_modseqs(selected, arguments.key, positions)
+    modseqs = condstore.found_modseqs(selected, key, positions)
     numbers = uids if request.by_uid else [each + 1 for each in positions]
     if returns is None:
         session.send(write_search(numbers, max(modseqs, default=0)))
     else:
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
-            query = lasting_query(arguments.key, view, session.saved, session.context.wall_clock)
+            query = lasting_query(key, view, session.saved, session.context.wall_clock)
             context.keep(session, selected, request, query, uids)
         _answer(session, request, Found(numbers, uids, returns, dict(arguments.return_values), modseqs))
     # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).

@@ -34,7 +34,7 @@ from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.log_reading import Reading
 from mailwren.store.sqlite.mailbox_view import MailboxView
 from mailwren.store.sqlite.member_account import MemberAccount
-from mailwren.store.sqlite.rows import fetch, fetch_one
+from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
 from mailwren.store.sqlite.states import StateCache
 from mailwren.store.sqlite.writer import Writer
 from mailwren.store.values import (
@@ -189,6 +189,14 @@ class SqliteAccount:
     @translated
     def _annotations(self, mailbox: MailboxId, question: AnnotationQuestion) -> list[Annotation]:
         return read_annotations(self._reader, mailbox, question)
+
+    async def last_annotation_change(self) -> ModSeq:
+        """The mod-sequence of the last annotation that was set or removed; 0 where there is none."""
+        return self._last_annotation_change()
+
+    @translated
+    def _last_annotation_change(self) -> ModSeq:
+        return ModSeq(fetch_value(self._reader, "SELECT coalesce(max(modseq), 0) FROM annotation"))
 
     async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
         """What was set or removed after ``modseq``, but for the private ones of others."""

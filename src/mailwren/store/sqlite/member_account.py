@@ -115,6 +115,10 @@ class MemberAccount:
         """Annotations of a mailbox or of the account. See store.api.Account."""
         return await self._account.annotations(mailbox, question)
 
+    async def last_annotation_change(self) -> ModSeq:
+        """The mod-sequence of the last annotation that was set or removed; 0 where there is none."""
+        return await self._account.last_annotation_change()
+
     async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
         """What was set or removed after ``modseq``, but for the private ones of others."""
         return await self._account.annotation_changes(modseq, member)

@@ -154,10 +154,6 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("MOVE", "RFC 6851 §3", State.LOGGED_IN),
     Capability("ESEARCH", "RFC 4731 §3", State.LOGGED_IN),
     Capability("SEARCHRES", "RFC 5182 §2", State.LOGGED_IN),
-    Capability("FILTERS", "RFC 5466 §3", State.LOGGED_IN),
-    Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),
-    Capability("METADATA-SERVER", "RFC 5464 §1", State.LOGGED_IN),
-    Capability("LIST-METADATA", "RFC 9590 §3", State.LOGGED_IN),
     Capability("BINARY", "RFC 3516 §4", State.LOGGED_IN),
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
     Capability("APPENDLIMIT=", "RFC 7889 §2", State.LOGGED_IN, value=_append_limit),
@@ -180,6 +176,11 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("CONDSTORE", "RFC 7162 §3.1.1", State.LOGGED_IN),
     Capability("QRESYNC", "RFC 7162 §3.2.2", State.LOGGED_IN),
     Capability("NOTIFY", "RFC 5465 §3", State.LOGGED_IN),
+    Capability("CONTEXT=SEARCH", "RFC 5267 §4.1", State.LOGGED_IN),
+    Capability("FILTERS", "RFC 5466 §3", State.LOGGED_IN),
+    Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),
+    Capability("METADATA-SERVER", "RFC 5464 §1", State.LOGGED_IN),
+    Capability("LIST-METADATA", "RFC 9590 §3", State.LOGGED_IN),
 )
 
 ENABLABLE: dict[str, str] = {

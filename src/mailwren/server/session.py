@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from mailwren.auth.users import User
     from mailwren.server.context import ServerContext
-    from mailwren.server.ext.notify import Notifications
     from mailwren.server.ext.annotation_notices import AnnotationWatch
+    from mailwren.server.ext.notify import Notifications
     from mailwren.server.features import Features, LiteralPolicy
     from mailwren.store.api import Account
     from mailwren.store.operations import Operation, Outcome

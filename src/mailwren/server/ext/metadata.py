@@ -128,7 +128,7 @@ async def run_set_metadata(session: "Session", arguments: SetMetadata, _request:
 
 async def _apply(session: "Session", account: "Account", todo: list[operations.Operation]) -> None:
     try:
-        outcomes = await account.apply(todo)
+        outcomes = await session.apply(account, todo)
     except LimitReached as error:
         raise Refused(str(error), b"METADATA TOOMANY") from error
     except CannotChange as error:

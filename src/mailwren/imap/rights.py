@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from mailwren.imap.errors import BadCommand
+from mailwren.imap.flags import SYSTEM_FLAGS
 
 LETTERS: Final = "lrswipkxtea"
 """Every right there is, in the order in which they are written."""
@@ -18,6 +19,7 @@ REVEALING: Final = frozenset("lrikxa")
 """Whoever has one of these may know that the mailbox is there: MYRIGHTS would tell him (RFC 4314 §4)."""
 OF_FLAGS: Final = {"\\seen": "s", "\\deleted": "t"}
 """The rights that flags in lower case need; all others need ``w`` (RFC 4314 §4)."""
+_ALL_FLAGS: Final = frozenset("swt")
 NEGATIVE: Final = "-"
 """Before an identifier whose rights are taken away (RFC 4314 §2)."""
 
@@ -84,6 +86,13 @@ def effective_rights(
     if owner in identifiers:
         granted.update(always)
     return frozenset(granted)
+
+
+def flags_to_keep(rights: frozenset[str]) -> frozenset[str]:
+    """The flags that somebody may not change; ``*`` stands for all keywords."""
+    if rights >= _ALL_FLAGS:  # almost always
+        return frozenset()
+    return frozenset({*SYSTEM_FLAGS, "*"}.difference(permitted_flags(rights, [*SYSTEM_FLAGS, "*"])))
 
 
 def permitted_flags(rights: Collection[str], flags: Collection[str]) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ class SetFlags:
     """Change flags of messages. UIDs that do not exist are passed over. Outcome: :class:`FlagsSet`.
 
     Messages whose flags already are what is asked for keep their mod-sequence. Messages whose mod-sequence is above
-    ``unchanged_since`` are left alone and reported as ``refused`` (RFC 7162 §3.1.3).
+    ``unchanged_since`` are left alone and reported as ``refused`` (RFC 7162 §3.1.3). REPLACE leaves flags in ``keep``
+    as they are; ``ALL_KEYWORDS`` among them stands for all keywords.
     """
 
     mailbox: MailboxId
@@ -66,6 +67,7 @@ class SetFlags:
     mode: FlagMode
     flags: tuple[str, ...]
     unchanged_since: ModSeq | None = None
+    keep: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

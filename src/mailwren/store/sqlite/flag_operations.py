@@ -12,10 +12,11 @@ import apsw
 
 from mailwren.base.ids import ModSeq, Uid
 from mailwren.base.ranges import RangeSet
-from mailwren.store.operations import ClaimRecent, FlagsSet, RecentClaimed, SetFlags
+from mailwren.store.operations import ClaimRecent, FlagMode, FlagsSet, RecentClaimed, SetFlags
 from mailwren.store.sqlite import selection
 from mailwren.store.sqlite.delta import Flagged
 from mailwren.store.sqlite.mailbox_rows import MailboxRow
+from mailwren.store.sqlite.private_flags import private_flags
 from mailwren.store.sqlite.schema import LOG_CHANGED
 from mailwren.store.sqlite.transaction import Transaction
 from mailwren.store.values import FlagSet
@@ -37,12 +38,24 @@ def set_flags(tx: Transaction, operation: SetFlags) -> FlagsSet:
     if operation.unchanged_since is not None:
         refused = selection.CHANGED_AFTER.present(tx.connection, box.id, scope, operation.unchanged_since)
         scope = uids = uids.difference(refused)
-    change = prepare(tx, box, uids, scope, lambda flags: tx.flags.changed(flags, operation.mode, operation.flags))
+    change = prepare(tx, box, uids, scope, lambda flags: _after(tx, operation, flags))
     if change is None:
         return FlagsSet(RangeSet(), refused, box.highest_modseq)
     modseq = tx.next_modseq()
     carry_out(tx, box, change, modseq)
     return FlagsSet(change.uids, refused, modseq)
+
+
+def _after(tx: Transaction, operation: SetFlags, flags: int) -> FlagSet:
+    """What a flag set becomes."""
+    if operation.mode is FlagMode.REPLACE and operation.keep:
+        return tx.flags.intern((*kept(tx, operation, flags), *operation.flags))
+    return tx.flags.changed(flags, operation.mode, operation.flags)
+
+
+def kept(tx: Transaction, operation: SetFlags, flags: int) -> tuple[str, ...]:
+    """The flags of a set that REPLACE is to leave as they are."""
+    return private_flags(operation.keep).own(tx.flags.find(flags).names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from mailwren.base.ids import ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.operations import ClaimRecent, FlagMode, FlagsSet, RecentClaimed, SetFlags
 from mailwren.store.sqlite import member_rows, selection
-from mailwren.store.sqlite.flag_operations import carry_out, prepare
+from mailwren.store.sqlite.flag_operations import carry_out, kept, prepare
 from mailwren.store.sqlite.flag_sets import EMPTY
 from mailwren.store.sqlite.mailbox_rows import MailboxRow
 from mailwren.store.sqlite.member_rows import Copies
@@ -71,7 +71,8 @@ def _shared_part(tx: Transaction, operation: SetFlags, private: PrivateFlags) ->
 
     def after(flags: int) -> FlagSet:
         if operation.mode is FlagMode.REPLACE:
-            return tx.flags.intern((*private.own(tx.flags.find(flags).names), *names))
+            staying = private.shared(kept(tx, operation, flags))
+            return tx.flags.intern((*private.own(tx.flags.find(flags).names), *staying, *names))
         return tx.flags.changed(flags, operation.mode, names)
 
     return after
@@ -83,7 +84,8 @@ def _own_part(tx: Transaction, operation: SetFlags, private: PrivateFlags) -> Ca
 
     def after(flags: int) -> FlagSet:
         if operation.mode is FlagMode.REPLACE:
-            return tx.flags.intern((*private.shared(tx.flags.find(flags).names), *names))
+            staying = private.own(kept(tx, operation, flags))
+            return tx.flags.intern((*private.shared(tx.flags.find(flags).names), *staying, *names))
         return tx.flags.changed(flags, operation.mode, names)
 
     return after

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailwren.base.ids import FlagSetId, ModSeq
@@ -10,6 +11,7 @@ from mailwren.imap import wire
 from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import modified_code
+from mailwren.imap.rights import flags_to_keep, permitted_flags
 from mailwren.server.ext import condstore
 from mailwren.server.notices import send_flags, send_modseqs, tell_new_keywords
 from mailwren.server.table import Completion, Request
@@ -31,6 +33,7 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     """Change flags; unless silent, send the flags of every message named as they are now."""
     selected = session.mailbox
     selected.require_write()
+    arguments = _permitted(selected.rights, arguments)
     since = _unchanged_since(arguments)
     if since is not None:
         condstore.enable(session)
@@ -41,8 +44,7 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     if not uids:
         return None
     guess = _Guess(selected, spans, arguments) if arguments.silent else None
-    operation = SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags, since)
-    (outcome,) = await selected.account.apply([operation])
+    (outcome,) = await selected.account.apply([_operation(selected, uids, arguments, since)])
     assert isinstance(outcome, FlagsSet)
     await session.refresh()
     tell_new_keywords(session, selected)
@@ -61,6 +63,28 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     if guess is None and not request.by_uid and selected.lacks(spans):
         raise Refused("Some of the messages no longer exist", code or b"EXPUNGEISSUED")
     return Completion(code, "Some messages had been changed" if code else "")
+
+
+def _permitted(rights: frozenset[str], arguments: Store) -> Store:
+    """What the user may change of what is asked for; the rest stays as it is, and then there is no silence about it.
+
+    "STORE operation SHOULD NOT fail if the user has rights to modify at least one flag specified" (RFC 4314 §4).
+
+    Raises:
+        Refused: he may change none of them.
+    """
+    if not flags_to_keep(rights):
+        return arguments
+    flags = permitted_flags(rights, arguments.flags)
+    may = flags if arguments.flags else not rights.isdisjoint("swt")
+    if not may and (arguments.flags or arguments.mode is StoreMode.REPLACE):
+        raise Refused("You do not have the right to change these flags", b"NOPERM")
+    return replace(arguments, flags=flags, silent=False)
+
+
+def _operation(selected: "Selected", uids: RangeSet, arguments: Store, since: ModSeq | None) -> SetFlags:
+    keep = flags_to_keep(selected.rights)
+    return SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags, since, keep)
 
 
 def _unchanged_since(arguments: Store) -> ModSeq | None:

@@ -80,7 +80,22 @@ ALTER TABLE users ADD COLUMN quota_annotations INTEGER;
 ALTER TABLE groups ADD COLUMN quota_mailboxes INTEGER;
 ALTER TABLE groups ADD COLUMN quota_annotations INTEGER;
 """
-_MIGRATIONS: Final = (_FIRST, _GROUPS, _QUOTAS)
+_SECRETS: Final = """
+CREATE TABLE secrets (
+    account_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    password BLOB NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (account_id, kind)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE keys (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO keys VALUES ('decoy', randomblob(32));
+"""
+# secrets: ``password`` tells which password hash of the user's the secret stands beside. keys: random, of this file.
+_MIGRATIONS: Final = (_FIRST, _GROUPS, _QUOTAS, _SECRETS)
 
 
 class Database:

@@ -25,7 +25,9 @@ from mailwren.auth.errors import (
 )
 from mailwren.auth.hashing import DEFAULT_COST, HashCost, dummy_hash, hash_password, needs_rehash, verify_password
 from mailwren.auth.login_cache import LoginCache
+from mailwren.auth.mechanisms import derived_secrets, lacking_secrets
 from mailwren.auth.preparation import prepare_password
+from mailwren.auth.sasl import Proven
 from mailwren.auth.users import User, UserDirectory
 from mailwren.base import limits
 
@@ -123,6 +125,44 @@ class PasswordChecker:
         except DirectoryUnavailable as error:
             raise AuthenticationUnavailable from error
         return user
+
+    async def accept(self, proven: Proven) -> User:
+        """The user who proved to be one by other means than the password itself.
+
+        Raises:
+            AuthenticationFailed: there is no such user, or may not log in.
+            AuthorizationRefused, AuthenticationUnavailable: as :meth:`check`.
+        """
+        try:
+            user = self._directory.find(proven.user_name)
+            if user is None or not user.enabled:
+                raise AuthenticationFailed
+            if proven.authorization and not self._is_same(user, proven.authorization):
+                raise AuthorizationRefused
+        except DirectoryUnavailable as error:
+            raise AuthenticationUnavailable from error
+        return user
+
+    def secret(self, user_name: str, kind: str) -> str | None:
+        """What a user's password left behind for a mechanism that never sends it; ``None`` where there is nothing.
+
+        Raises:
+            AuthenticationUnavailable: cannot be read now.
+        """
+        try:
+            user = self._directory.find(user_name)
+            if user is None or not user.enabled:
+                return None
+            return self._directory.secrets.find(user.account_id, user.password_hash, kind)
+        except DirectoryUnavailable as error:
+            raise AuthenticationUnavailable from error
+
+    def decoy_key(self) -> bytes:
+        """Makes up what unknown users' secrets seem to be. Raises AuthenticationUnavailable."""
+        try:
+            return self._directory.secrets.decoy_key()
+        except DirectoryUnavailable as error:
+            raise AuthenticationUnavailable from error
 
     def close(self) -> None:
         """Forget everything; verifications that wait for their turn are dropped."""

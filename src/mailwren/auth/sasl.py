@@ -1,13 +1,17 @@
-"""The server's side of the SASL mechanisms PLAIN and LOGIN. Pure: octets in, challenges or credentials out.
+"""What SASL mechanisms are, and the server's side of those that send a secret: PLAIN, LOGIN, tokens, EXTERNAL.
 
-A mechanism only reads what the client sends; whether the credentials are right is for
-:mod:`mailwren.auth.passwords`. Base64, the lengths of lines and ``*`` (the client gives up) are the server's job.
+Pure: octets in, challenges or claims out. Whether a password or token is right is for :mod:`mailwren.auth.passwords`
+and :mod:`mailwren.auth.tokens`; SCRAM and CRAM-MD5 have modules of their own and judge by themselves. Base64, the
+lengths of lines and ``*`` (the client gives up) are the server's job. Which mechanisms there are stands in
+:mod:`mailwren.auth.mechanisms`.
 """
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
-from mailwren.auth.errors import MalformedExchange
+from mailwren.auth.errors import AuthenticationFailed, MalformedExchange
 from mailwren.base import limits
 
 
@@ -28,17 +32,52 @@ class Credentials:
     password: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who the client has proved to be; whether that user may log in is still to be asked."""
+
+    authorization: str
+    """The identity to act as; empty for the user's own."""
+    user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that an authorization server gave the client, still to be checked."""
+
+    user_name: str
+    """Who the client says it is for; may be empty."""
+    token: str = field(repr=False)
+
+
+Outcome = Challenge | Credentials | Proven | Token
+"""What a step of an exchange leads to."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaslSurroundings:
+    """What mechanisms may ask of the server around them."""
+
+    server_name: str
+    secret: Callable[[str, str], str | None] = field(repr=False)
+    """What is kept for a user name and a kind of secret; ``None`` also for users who may not log in."""
+    decoy_key: bytes = field(repr=False)
+    """Makes up what unknown users' secrets seem to be; the same for all processes."""
+    channel_bindings: Mapping[str, bytes] = field(default_factory=dict)
+    """What binds to this TLS connection, by type (RFC 5929 §2)."""
+    certificate_names: tuple[str, ...] = ()
+    """Whom the client's verified certificate names, the best first."""
+
+
 class Mechanism(Protocol):
     """One exchange of one connection; made anew for every attempt."""
 
-    name: ClassVar[str]
-    """As in ``AUTH=`` capabilities (RFC 4422 §3.1)."""
-
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Outcome:
         """Take the next response; first the initial one, or ``None`` when the client sent none.
 
         Raises:
             MalformedExchange: the response breaks the mechanism's rules; the exchange is over.
+            AuthenticationFailed: the mechanism itself found the proof wrong.
         """
         ...
 
@@ -48,7 +87,7 @@ class Plain:
 
     name: ClassVar[str] = "PLAIN"
 
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Outcome:
         """``message = [authzid] UTF8NUL authcid UTF8NUL passwd``."""
         if response is None:
             return Challenge(b"")
@@ -71,7 +110,7 @@ class Login:
         self._started = False
         self._user_name: str | None = None
 
-    def step(self, response: bytes | None) -> Challenge | Credentials:
+    def step(self, response: bytes | None) -> Outcome:
         """Ask for the user name, unless it came as the initial response, then for the password."""
         started, self._started = self._started, True
         # An empty initial response ("=") is how some clients say that they have none.
@@ -83,8 +122,55 @@ class Login:
         return Credentials("", self._user_name, _text(response, limits.PASSWORD, "password"))
 
 
-MECHANISMS: Final[dict[str, type[Plain] | type[Login]]] = {"PLAIN": Plain, "LOGIN": Login}
-"""By their names, the better ones first. Both send the password as it is: only over TLS, unless allowed otherwise."""
+_BEARER: Final = re.compile(rb"n,(?:a=(?P<user>[^,\x01]*))?,\x01(?P<pairs>.*)\x01\x01", re.DOTALL)
+_XOAUTH2: Final = re.compile(rb"user=(?P<user>[^\x01]*)\x01(?P<pairs>.*)\x01\x01", re.DOTALL)
+_AUTHORIZATION: Final = re.compile(rb"auth=bearer ++([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+
+
+class OAuthBearer:
+    """OAUTHBEARER: an OAuth 2.0 token in one message (RFC 7628 §3.1)."""
+
+    name: ClassVar[str] = "OAUTHBEARER"
+    _message: ClassVar[re.Pattern[bytes]] = _BEARER
+
+    def step(self, response: bytes | None) -> Outcome:
+        """``gs2-header kvsep *(key "=" value kvsep) kvsep``."""
+        if response is None:
+            return Challenge(b"")
+        match = self._message.fullmatch(response)
+        if match is None or len(response) > limits.TOKEN:
+            raise MalformedExchange(f"{self.name} takes a user and auth=Bearer TOKEN.")
+        user_name = (match["user"] or b"").replace(b"=2C", b",").replace(b"=3D", b"=")
+        for pair in match["pairs"].split(b"\x01"):
+            found = _AUTHORIZATION.fullmatch(pair)
+            if found is not None:
+                return Token(_text(user_name, limits.USER_NAME, "user name"), found[1].decode("ascii"))
+        raise MalformedExchange(f"{self.name} takes auth=Bearer TOKEN.")
+
+
+class XOAuth2(OAuthBearer):
+    """XOAUTH2: the same as Google began with it."""
+
+    name: ClassVar[str] = "XOAUTH2"
+    _message: ClassVar[re.Pattern[bytes]] = _XOAUTH2
+
+
+class External:
+    """EXTERNAL: the client's TLS certificate says who it is (RFC 4422 §A)."""
+
+    name: ClassVar[str] = "EXTERNAL"
+
+    def __init__(self, surroundings: SaslSurroundings) -> None:
+        self._surroundings: Final = surroundings
+
+    def step(self, response: bytes | None) -> Outcome:
+        """``[authorization]``: empty is the identity that the certificate has."""
+        if response is None:
+            return Challenge(b"")
+        names = self._surroundings.certificate_names
+        if not names:
+            raise AuthenticationFailed("There is no certificate of yours on this connection.")
+        return Proven(_text(response, limits.USER_NAME, "authorization identity"), names[0])
 
 
 def encode_plain(user_name: str, password: str, authorization: str = "") -> bytes:

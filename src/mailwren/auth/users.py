@@ -22,6 +22,7 @@ from mailwren.auth.grants import GrantIndex
 from mailwren.auth.groups import GroupDirectory
 from mailwren.auth.names import prepare_aliases, take_names
 from mailwren.auth.preparation import prepare_user_name
+from mailwren.auth.secrets_directory import SecretDirectory
 from mailwren.base import limits
 
 _COLUMNS: Final = (
@@ -63,6 +64,7 @@ class UserDirectory:
     Attributes:
         groups: the groups of users, in the same file.
         grants: who shares mailboxes with whom, in the same file.
+        secrets: what passwords leave behind for mechanisms that never send them, in the same file.
 
     Raises:
         DirectoryUnavailable: the file cannot be opened, or a newer version of the program wrote it. Every method
@@ -83,6 +85,7 @@ class UserDirectory:
         self._database: Final = self._file.connection
         self.groups: Final = GroupDirectory(self._file, clock, new_id)
         self.grants: Final = GrantIndex(self._file, clock)
+        self.secrets: Final = SecretDirectory(self._file)
 
     def add(
         self,

@@ -7,8 +7,8 @@ are taken from here.
 from typing import Final
 
 # --- the wire -----------------------------------------------------------------------------------------------
-LINE_BEFORE_LOGIN: Final = 8 * 1024
-"""A command line of an unknown client: more than any LOGIN or SASL exchange needs (RFC 7162 §4 asks for 8192)."""
+LINE_BEFORE_LOGIN: Final = 16 * 1024
+"""A command line of an unknown client: an OAuth token in base64 is the longest (RFC 7162 §4 asks for 8192)."""
 LINE: Final = 1024 * 1024
 """A command line after login: many clients do not split UID sets, so far more than the usual 64 KiB is taken."""
 LITERAL_BEFORE_LOGIN: Final = 4 * 1024
@@ -274,6 +274,20 @@ PASSWORD_CHECKS_AT_ONCE: Final = 4
 """Password hashes computed at the same time in one process: each takes a core and tens of megabytes."""
 PASSWORD_CHECKS_WAITING: Final = 1000
 """Password checks waiting for their turn; at 20 ms each the last one still answers within LOGIN_SECONDS."""
+SCRAM_ITERATIONS: Final = 10_000
+"""Of PBKDF2 when a password is set: five milliseconds here, and not much more on a phone (RFC 7677 §4: 4096 and up)."""
+SCRAM_MESSAGE: Final = 4096
+"""Octets of one message of SCRAM; channel binding data are the longest part."""
+TOKEN: Final = 12 * 1024 - 64
+"""Octets of a message with an OAuth token, so that its base64 fits into a line; most have two or three thousand."""
+TOKEN_CHECKS_WAITING: Final = 200
+"""Tokens that wait for the authorization server's answer at once; more is an attack, or it is down."""
+TOKEN_CACHE: Final = 10_000
+"""Tokens known to be good: phones log in again and again with the same one."""
+TOKEN_CACHE_SECONDS: Final = 300.0
+"""How long a token is believed without asking again: as late may a revocation come."""
+TOKEN_ANSWER: Final = 1024 * 1024
+"""Octets of an answer of the authorization server: keys of dozens of authorities."""
 LOGIN_CACHE: Final = 10_000
 """Successful logins remembered, so that a client's next connection costs no password hash."""
 LOGIN_CACHE_SECONDS: Final = 3600.0

@@ -13,7 +13,7 @@ import secrets
 import struct
 from typing import ClassVar, Final
 
-from mailwren.auth.errors import AuthenticationFailed, MalformedExchange
+from mailwren.auth.errors import MalformedExchange
 from mailwren.auth.sasl import Challenge, Proven, SaslSurroundings
 
 KIND: Final = "CRAM-MD5"
@@ -81,13 +81,14 @@ class CramMd5:
     """One exchange of CRAM-MD5 (RFC 2195 §2)."""
 
     name: ClassVar[str] = KIND
+    user_name = ""
 
     def __init__(self, surroundings: SaslSurroundings) -> None:
         self._surroundings: Final = surroundings
         self._challenge: bytes | None = None
 
     def step(self, response: bytes | None) -> Challenge | Proven:
-        """First the challenge, then judge the answer. Raises MalformedExchange, AuthenticationFailed."""
+        """First the challenge, then judge the answer. Raises MalformedExchange."""
         if self._challenge is None:
             if response:
                 raise MalformedExchange("CRAM-MD5 begins with the server.")
@@ -101,6 +102,4 @@ class CramMd5:
         except UnicodeDecodeError:
             raise MalformedExchange("The user name is not UTF-8.") from None
         kept = self._surroundings.secret(user_name, KIND) or derive(secrets.token_hex(16))
-        if not hmac.compare_digest(digest(kept, self._challenge).encode(), match[2]):
-            raise AuthenticationFailed
-        return Proven("", user_name)
+        return Proven("", user_name, right=hmac.compare_digest(digest(kept, self._challenge).encode(), match[2]))

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol
 
 from mailwren.auth.errors import (
@@ -87,6 +88,7 @@ class PasswordChecker:
         threads: verifications at once; never more than there are processors.
         clock: seconds that never go back.
         kinds: the kinds of password that are accepted, asked in this order; the main password by default.
+        with_cram_md5: what CRAM-MD5 needs is kept of passwords as well.
     """
 
     def __init__(
@@ -97,8 +99,10 @@ class PasswordChecker:
         threads: int = limits.PASSWORD_CHECKS_AT_ONCE,
         clock: Callable[[], float] = time.monotonic,
         kinds: Sequence[PasswordKind] | None = None,
+        with_cram_md5: bool = False,
     ) -> None:
         self._directory: Final = directory
+        self._with_cram_md5: Final = with_cram_md5
         self._kinds: Final = tuple(kinds) if kinds is not None else (MainPassword(directory, cost),)
         self._cache: Final = LoginCache(clock)
         self._threads: Final = ThreadPoolExecutor(max(1, min(threads, os.cpu_count() or 1)), "password")
@@ -184,7 +188,19 @@ class PasswordChecker:
             return user
         if not await self._verify(user_name, user, prepared):
             raise AuthenticationFailed
-        return self._confirm(user, prepared)
+        user = self._confirm(user, prepared)
+        await self._keep_secrets(user, prepared)
+        return user
+
+    async def _keep_secrets(self, user: User, password: str) -> None:
+        """Keep what mechanisms that never send the password need, where that was not done when it was set."""
+        kept = self._directory.secrets
+        if not lacking_secrets(kept.kinds(user.account_id, user.password_hash), with_cram_md5=self._with_cram_md5):
+            return
+        derive = partial(derived_secrets, password, with_cram_md5=self._with_cram_md5)
+        with suppress(DirectoryUnavailable, RuntimeError):  # the next login tries again; RuntimeError: we are closing
+            derived = await asyncio.get_running_loop().run_in_executor(self._threads, derive)
+            kept.keep(user.account_id, user.password_hash, derived)
 
     def _digest(self, user: User, password: str) -> bytes:
         """What this login is known by in the cache: changes with everything it depends on."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
-from mailwren.auth.errors import AuthenticationFailed, MalformedExchange
+from mailwren.auth.errors import MalformedExchange
 from mailwren.base import limits
 
 
@@ -34,11 +34,13 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Who the client has proved to be; whether that user may log in is still to be asked."""
+    """Who the client has proved to be, or tried to; whether that user may log in is still to be asked."""
 
     authorization: str
     """The identity to act as; empty for the user's own."""
     user_name: str
+    right: bool = True
+    """Whether the proof is good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,14 @@ class SaslSurroundings:
 class Mechanism(Protocol):
     """One exchange of one connection; made anew for every attempt."""
 
+    user_name: str
+    """Who the client says to be, where a further step judges that; empty before."""
+
     def step(self, response: bytes | None) -> Outcome:
         """Take the next response; first the initial one, or ``None`` when the client sent none.
 
         Raises:
             MalformedExchange: the response breaks the mechanism's rules; the exchange is over.
-            AuthenticationFailed: the mechanism itself found the proof wrong.
         """
         ...
 
@@ -86,6 +90,7 @@ class Plain:
     """PLAIN: everything in one message (RFC 4616 §2)."""
 
     name: ClassVar[str] = "PLAIN"
+    user_name = ""
 
     def step(self, response: bytes | None) -> Outcome:
         """``message = [authzid] UTF8NUL authcid UTF8NUL passwd``."""
@@ -105,6 +110,7 @@ class Login:
     """LOGIN: the user name, then the password, each asked for. Never standardised, but Outlook needs it."""
 
     name: ClassVar[str] = "LOGIN"
+    user_name = ""
 
     def __init__(self) -> None:
         self._started = False
@@ -131,6 +137,7 @@ class OAuthBearer:
     """OAUTHBEARER: an OAuth 2.0 token in one message (RFC 7628 §3.1)."""
 
     name: ClassVar[str] = "OAUTHBEARER"
+    user_name = ""
     _message: ClassVar[re.Pattern[bytes]] = _BEARER
 
     def step(self, response: bytes | None) -> Outcome:
@@ -159,6 +166,7 @@ class External:
     """EXTERNAL: the client's TLS certificate says who it is (RFC 4422 §A)."""
 
     name: ClassVar[str] = "EXTERNAL"
+    user_name = ""
 
     def __init__(self, surroundings: SaslSurroundings) -> None:
         self._surroundings: Final = surroundings
@@ -168,9 +176,8 @@ class External:
         if response is None:
             return Challenge(b"")
         names = self._surroundings.certificate_names
-        if not names:
-            raise AuthenticationFailed("There is no certificate of yours on this connection.")
-        return Proven(_text(response, limits.USER_NAME, "authorization identity"), names[0])
+        authorization = _text(response, limits.USER_NAME, "authorization identity")
+        return Proven(authorization, names[0]) if names else Proven(authorization, "", right=False)
 
 
 def encode_plain(user_name: str, password: str, authorization: str = "") -> bytes:

@@ -12,10 +12,11 @@ import re
 import secrets
 import stringprep
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from mailwren.auth.errors import AuthenticationFailed, MalformedExchange
+from mailwren.auth.errors import MalformedExchange
 from mailwren.auth.sasl import Challenge, Proven, SaslSurroundings
 from mailwren.base import limits
 
@@ -86,15 +87,21 @@ def sasl_prepared(text: str) -> str:
     return unicodedata.normalize("NFKC", mapped)
 
 
+def _nonce() -> str:
+    return secrets.token_urlsafe(_NONCE_OCTETS)
+
+
 class Scram:
     """One exchange of SCRAM, with or without channel binding (RFC 5802 §5).
 
     Args:
         name: the mechanism, such as ``SCRAM-SHA-256-PLUS``.
         surroundings: the users' keys, and what is known of the TLS connection.
+        nonce: makes up the server's part of the nonce, printable ASCII without a comma.
     """
 
-    def __init__(self, name: str, surroundings: SaslSurroundings) -> None:
+    def __init__(self, name: str, surroundings: SaslSurroundings, nonce: Callable[[], str] = _nonce) -> None:
+        self._make_nonce: Final = nonce
         self._binds: Final = name.endswith("-PLUS")
         self._base: Final = name.removesuffix("-PLUS")
         self._hash: Final = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256"}[self._base]
@@ -102,12 +109,12 @@ class Scram:
         self._first: re.Match[str] | None = None
         self._server_first = ""
         self._nonce = ""
-        self._user_name = ""
+        self.user_name = ""
         self._keys: ScramKeys | None = None
         self._proven: Proven | None = None
 
     def step(self, response: bytes | None) -> Challenge | Proven:
-        """The next message. Raises MalformedExchange, AuthenticationFailed."""
+        """The next message. Raises MalformedExchange."""
         if response is None and self._first is None:
             return Challenge(b"")
         if self._proven is not None:
@@ -120,8 +127,8 @@ class Scram:
         if first is None:
             raise MalformedExchange("That is no first message of SCRAM.")
         self._check_binding(first)
-        self._user_name = _name(first["user"])
-        self._nonce = first["nonce"] + _encode(secrets.token_bytes(_NONCE_OCTETS))
+        self.user_name = _name(first["user"])
+        self._nonce = first["nonce"] + self._make_nonce()
         self._keys = self._find_keys()
         self._first = first
         self._server_first = f"r={self._nonce},s={_encode(self._keys.salt)},i={self._keys.iterations}"
@@ -132,42 +139,47 @@ class Scram:
         if self._binds != (first["type"] is not None):
             raise MalformedExchange("Channel binding belongs to the mechanisms whose names end in -PLUS.")
         if first["binding"] == "y" and self._surroundings.channel_bindings:
-            raise AuthenticationFailed  # the client was not shown that we offer channel binding
+            raise MalformedExchange("Somebody hid from you that channel binding is to be had here.")
         if first["type"] is not None and first["type"] not in self._surroundings.channel_bindings:
             raise MalformedExchange("This kind of channel binding is not to be had here.")
 
     def _find_keys(self) -> ScramKeys:
-        kept = self._surroundings.secret(self._user_name, self._base)
+        kept = self._surroundings.secret(self.user_name, self._base)
         if kept is not None:
             try:
                 return ScramKeys.parse(kept)
             except (ValueError, binascii.Error):
                 pass  # written by a later version perhaps: as if there were none
-        return ScramKeys.decoy(self._user_name, self._surroundings.decoy_key, self._hash)
+        return ScramKeys.decoy(self.user_name, self._surroundings.decoy_key, self._hash)
 
-    def _take_final(self, message: str, first: re.Match[str]) -> Challenge:
+    def _take_final(self, message: str, first: re.Match[str]) -> Challenge | Proven:
         final = _FINAL.fullmatch(message)
         if final is None:
             raise MalformedExchange("That is no final message of SCRAM.")
-        expected = first["gs2"].encode() + self._surroundings.channel_bindings.get(first["type"] or "", b"")
-        if not hmac.compare_digest(_decode(final["binding"]), expected) or not hmac.compare_digest(
-            final["nonce"].encode(), self._nonce.encode()
-        ):
-            raise AuthenticationFailed
         assert self._keys is not None
         signed = f"{first['bare']},{self._server_first},{final['bare']}".encode()
-        self._verify(_decode(final["proof"]), signed, self._keys)
-        self._proven = Proven(_name(first["authorization"] or ""), self._user_name)
+        right = (
+            hmac.compare_digest(_decode(final["binding"]), self._bound(first))
+            and hmac.compare_digest(final["nonce"].encode(), self._nonce.encode())
+            and self._proves(_decode(final["proof"]), signed, self._keys)
+        )
+        claim = Proven(_name(first["authorization"] or ""), self.user_name, right)
+        if not right:
+            return claim
+        self._proven = claim
         return Challenge(b"v=" + _encode(hmac.digest(self._keys.server_key, signed, self._hash)).encode())
 
-    def _verify(self, proof: bytes, signed: bytes, keys: ScramKeys) -> None:
+    def _bound(self, first: re.Match[str]) -> bytes:
+        """``cbind-input = gs2-header [cbind-data]`` (RFC 5802 §7)."""
+        return first["gs2"].encode() + self._surroundings.channel_bindings.get(first["type"] or "", b"")
+
+    def _proves(self, proof: bytes, signed: bytes, keys: ScramKeys) -> bool:
         """``StoredKey == H(ClientProof XOR HMAC(StoredKey, AuthMessage))`` (RFC 5802 §3)."""
         signature = hmac.digest(keys.stored_key, signed, self._hash)
         if len(proof) != len(signature):
-            raise AuthenticationFailed
+            return False
         client_key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
-        if not hmac.compare_digest(hashlib.new(self._hash, client_key).digest(), keys.stored_key):
-            raise AuthenticationFailed
+        return hmac.compare_digest(hashlib.new(self._hash, client_key).digest(), keys.stored_key)
 
 
 def _text(octets: bytes) -> str:

@@ -193,7 +193,7 @@ class Fetch:
             with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - http(s) above
                 octets: bytes = answer.read(limits.TOKEN_ANSWER + 1)
         except http.client.HTTPException as error:
-            raise OSError(f"{address}: {error or type(error).__name__}") from error
+            raise OSError(f"{address}: {type(error).__name__} {error}") from error
         if len(octets) > limits.TOKEN_ANSWER:
             raise OSError(f"{address}: the answer is too long")
         return octets

@@ -73,6 +73,7 @@ def add_user(
     Asks for the password; without a terminal, makes one up and prints it.
     """
     from mailwren.auth.hashing import hash_password
+    from mailwren.auth.mechanisms import derived_secrets
 
     settings = read_config(context, data, config)
     quota = _read_quota(storage, messages, mailboxes, annotations)
@@ -90,6 +91,8 @@ def add_user(
             quota_annotations=quota.annotation_octets,
             aliases=alias or (),
         )
+        kept = derived_secrets(password, with_cram_md5=settings.cram_md5)
+        directory.secrets.keep(user.account_id, user.password_hash, kept)
     if any(limit is not None for limit in _quota_of(settings, user)):
         asyncio.run(_apply_quota(settings, user))
     _tell_password(user.name, password, made_up, "added")
@@ -132,13 +135,16 @@ def change_password(
 ) -> None:
     """Give a user another password. Sessions that are logged in stay so."""
     from mailwren.auth.hashing import hash_password
+    from mailwren.auth.mechanisms import derived_secrets
 
     settings = read_config(context, data, config)
     existing_data(settings)
     with open_users(settings) as directory:
         user = directory.get(name)
         password, made_up = get_password(from_stdin=password_stdin, generate=generate)
-        directory.set_password_hash(user.name, hash_password(password))
+        user = directory.set_password_hash(user.name, hash_password(password))
+        kept = derived_secrets(password, with_cram_md5=settings.cram_md5)
+        directory.secrets.keep(user.account_id, user.password_hash, kept)
     _tell_password(user.name, password, made_up, "has a new password")
 
 

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,10 @@ def conflicts(config: Config) -> Iterator[Finding]:
         yield Finding(
             ("delivery.accept_any_domain", "delivery.domains"), Fault("makes delivery.domains pointless", advice)
         )
+    if config.oauth_issuer and find_spec("joserfc") is None:
+        yield Finding(
+            ("oauth.issuer",), Fault("needs a package that is not installed", 'pip install "mailwren[oauth]"')
+        )
     for listener in config.listeners:
         if listener.path is not None and len(bytes(listener.path)) > SOCKET_PATH_OCTETS:
             problem = f"{listener.path} is too long for a UNIX socket"
@@ -48,6 +53,12 @@ def file_faults(config: Config) -> Iterator[Finding]:
         if listener.path is not None and not listener.path.parent.is_dir():
             problem = f"the folder {listener.path.parent} is not there"
             yield Finding(("listen",), Fault(problem, "create it, or choose another path for the socket"))
+    for name, path in (
+        ("tls.client_authorities", config.tls_client_authorities),
+        ("oauth.client_secret", config.oauth_client_secret),
+    ):
+        if path is not None and (reason := _cannot_read(path)):
+            yield Finding((name,), Fault(f"{path} cannot be read: {reason}", "name a file that can be"))
     yield from _certificate_faults(config.tls_certificate, config.tls_key)
 
 

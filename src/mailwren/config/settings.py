@@ -145,6 +145,73 @@ class Config:
         default=limits.LOGIN_SECONDS,
         metadata=_row("login.timeout", Duration(5, _DAY), "The time from connecting to being logged in."),
     )
+    cram_md5: bool = field(
+        default=False,
+        metadata=_row(
+            "login.cram_md5",
+            Flag(),
+            "Offer CRAM-MD5 to old programs. Of passwords set from then on something is kept that is enough to log in "
+            "by CRAM-MD5.",
+        ),
+    )
+    tls_client_authorities: Path | None = field(
+        default=None,
+        metadata=_row(
+            "tls.client_authorities",
+            OrNone(FilePath("the path of a PEM file")),
+            "Authorities (PEM) whose client certificates log in with EXTERNAL: the user is the e-mail address or the "
+            "common name in the certificate.",
+        ),
+    )
+    oauth_issuer: str = field(
+        default="",
+        metadata=_row(
+            "oauth.issuer",
+            Text("the address of an authorization server, or empty text for none", r"|https?://[!-~]{1,500}"),
+            "Take OAuth 2.0 tokens of this authority (OAUTHBEARER, XOAUTH2), as its tokens name it.",
+        ),
+    )
+    oauth_audience: str = field(
+        default="",
+        metadata=_row(
+            "oauth.audience", Text("a name", r"[!-~]{0,500}"), "Whom tokens must be for; empty text takes any."
+        ),
+    )
+    oauth_keys: str = field(
+        default="",
+        metadata=_row(
+            "oauth.keys",
+            Text("an address or the path of a file", r"[^\x00-\x1f]{0,500}"),
+            "The authority's key set (JWKS); empty text: where its discovery document says.",
+        ),
+    )
+    oauth_introspection: str = field(
+        default="",
+        metadata=_row(
+            "oauth.introspection",
+            Text("an address, or empty text", r"|https?://[!-~]{1,500}"),
+            "Where to ask about tokens that are not signed (RFC 7662); empty text refuses them.",
+        ),
+    )
+    oauth_client_id: str = field(
+        default="", metadata=_row("oauth.client_id", Text("a name", r"[ -~]{0,500}"), "Who asks there.")
+    )
+    oauth_client_secret: Path | None = field(
+        default=None,
+        metadata=_row(
+            "oauth.client_secret",
+            OrNone(FilePath("the path of a file")),
+            "A file whose first line is the secret to ask with.",
+        ),
+    )
+    oauth_user_claim: str = field(
+        default="email",
+        metadata=_row(
+            "oauth.user_claim",
+            Text("the name of a claim", r"[!-~]{1,100}"),
+            "What in a token is the user's name here; it must not be something that users can choose freely.",
+        ),
+    )
     connections: int = field(
         default=limits.CONNECTIONS,
         metadata=_row("connections.per_worker", _COUNT, "Connections of one worker; a further one is refused."),
@@ -405,6 +472,7 @@ SETTINGS: Final = _settings()
 SECTIONS: Final[Mapping[str, str]] = {
     "tls": "The certificate",
     "login": "Logging in",
+    "oauth": "Tokens of an authorization server instead of passwords (needs `mailwren[oauth]`)",
     "connections": "Connections and their patience",
     "store": "Keeping mail",
     "quota": "How much a user may keep",

@@ -73,12 +73,13 @@ def ensure_self_signed(path: Path, names: Iterable[str] = (), now: datetime | No
     return True
 
 
-def make_ssl_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
+def make_ssl_context(certificate: Path, key: Path | None = None, authorities: Path | None = None) -> ssl.SSLContext:
     """A server's TLS context. Logs a warning for a certificate that is not valid now or soon.
 
     Args:
         certificate: PEM, the server's certificate first, then the chain.
         key: PEM without a pass phrase; in the certificate's file when ``None``.
+        authorities: PEM; clients may show a certificate of one of them.
 
     Raises:
         CertificateError: a file is missing, is not PEM, or the two do not fit.
@@ -98,7 +99,27 @@ def make_ssl_context(certificate: Path, key: Path | None = None) -> ssl.SSLConte
         raise CertificateError(_explain(certificate, key, error)) from error
     for warning in validity_warnings(first, datetime.now(UTC)):
         log.warning("certificate", file=str(certificate), problem=warning)
+    if authorities is not None:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        try:
+            context.load_verify_locations(authorities)
+        except (ssl.SSLError, OSError) as error:
+            raise CertificateError(f"{authorities}: no certificates of authorities can be read from it") from error
     return context
+
+
+def end_point_binding(certificate: Path) -> bytes | None:
+    """What binds SCRAM to connections with this certificate (RFC 5929 §4.1); ``None`` where that is not defined.
+
+    Raises:
+        CertificateError: the file cannot be read.
+    """
+    first = _first_certificate(certificate, _read(certificate))
+    algorithm = first.signature_hash_algorithm
+    if algorithm is None:
+        return None
+    weak = isinstance(algorithm, hashes.MD5 | hashes.SHA1)
+    return first.fingerprint(hashes.SHA256() if weak else algorithm)
 
 
 def validity_warnings(certificate: x509.Certificate, now: datetime) -> list[str]:
@@ -122,21 +143,29 @@ class CertificateReloader:
     Args:
         certificate: as for :func:`make_ssl_context`.
         key: as for :func:`make_ssl_context`.
+        authorities: as for :func:`make_ssl_context`.
+
+    Attributes:
+        context: for listeners and STARTTLS.
+        end_point: binds SCRAM to connections with the newest certificate (RFC 5929 §4.1).
 
     Raises:
         CertificateError: as :func:`make_ssl_context`.
     """
 
-    def __init__(self, certificate: Path, key: Path | None = None) -> None:
+    def __init__(self, certificate: Path, key: Path | None = None, authorities: Path | None = None) -> None:
         self._certificate: Final = certificate
         self._key: Final = key
-        self.context: Final = make_ssl_context(certificate, key)
+        self._authorities: Final = authorities
+        self.context: Final = make_ssl_context(certificate, key, authorities)
         self._newest = self.context
+        self.end_point = end_point_binding(certificate)
         self.context.sni_callback = self._choose
 
     def reload(self) -> None:
         """Read the files again. Raises CertificateError, and then the old certificate stays in use."""
-        self._newest = make_ssl_context(self._certificate, self._key)
+        self._newest = make_ssl_context(self._certificate, self._key, self._authorities)
+        self.end_point = end_point_binding(self._certificate)
 
     def _choose(self, connection: ssl.SSLObject, _server_name: str | None, _context: ssl.SSLContext) -> None:
         """Called in every handshake, with and without a server name."""

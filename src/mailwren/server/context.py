@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mailwren.auth.passwords import PasswordChecker
 from mailwren.auth.throttle import LoginThrottle
+from mailwren.auth.tokens import TokenChecker
 from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
 from mailwren.config.settings import Config
@@ -45,6 +46,10 @@ class ServerContext:
     """The present TLS context, for STARTTLS; ``None`` where TLS is not to be had."""
     wall_clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
+    end_point: Callable[[], bytes | None] | None = None
+    """What binds SCRAM to the present certificate (RFC 5929 §4.1)."""
+    tokens: TokenChecker | None = None
+    """Checks OAuth tokens, where an authorization server is configured."""
     turns: Turns = field(default_factory=Turns)
     """Shares the event loop among long commands."""
     search: SearchEngine = field(init=False)

@@ -6,7 +6,7 @@ To add a command: write its syntax in ``imap/``, its runner in ``server/``, and 
 from collections.abc import Sequence
 from typing import Any
 
-from mailwren.auth.sasl import MECHANISMS
+from mailwren.auth.mechanisms import MECHANISMS
 from mailwren.base import limits
 from mailwren.config.settings import Config
 from mailwren.imap import commands as syntax
@@ -18,6 +18,7 @@ from mailwren.imap.syntax import parse_command_name
 from mailwren.server import failures
 from mailwren.server.core import (
     append,
+    authenticate,
     copy,
     expunge,
     fetch,
@@ -46,7 +47,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Command(syntax.LANGUAGE, State.ANY, language.run_language),
     # not authenticated
     Command(syntax.STARTTLS, State.NOT_AUTHENTICATED, login.run_starttls),
-    Command(syntax.AUTHENTICATE, State.NOT_AUTHENTICATED, login.run_authenticate),
+    Command(syntax.AUTHENTICATE, State.NOT_AUTHENTICATED, authenticate.run_authenticate),
     Command(syntax.LOGIN, State.NOT_AUTHENTICATED, login.run_login, before_literal=login.check_before_password),
     # authenticated or selected
     Command(syntax.ENABLE, State.LOGGED_IN, general.run_enable),
@@ -133,7 +134,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("STARTTLS", "RFC 9051 §6.2.1", State.NOT_AUTHENTICATED, _starttls_offered),
     Capability("LOGINDISABLED", "RFC 9051 §6.2.3", State.NOT_AUTHENTICATED, _login_disabled),
     *(
-        Capability(f"AUTH={name}", "RFC 9051 §6.2.2", State.NOT_AUTHENTICATED, login.login_allowed)
+        Capability(f"AUTH={name}", "RFC 9051 §6.2.2", State.NOT_AUTHENTICATED, authenticate.offers(name))
         for name in MECHANISMS
     ),
     Capability("SASL-IR", "RFC 4959 §3", State.NOT_AUTHENTICATED),

@@ -156,6 +156,11 @@ class ImapProtocol(asyncio.Protocol):
         finally:
             self._waiter = None
 
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS connection, if there is one: its version, its bindings, the client's certificate."""
+        return None if self.transport is None else self.transport.get_extra_info("ssl_object")
+
     def write(self, data: bytes) -> None:
         """Hand octets to the transport; during a TLS handshake nothing is said in the clear."""
         if self.transport is not None and not self._closed and not self._handshaking:

@@ -56,10 +56,10 @@ def _certificate(config: Config, bound: Sequence[Bound]) -> CertificateReloader 
     if all(each.listener.protocol is ListenProtocol.LMTP for each in bound):
         return None
     if config.tls_certificate is not None:
-        return CertificateReloader(config.tls_certificate, config.tls_key)
+        return CertificateReloader(config.tls_certificate, config.tls_key, config.tls_client_authorities)
     path = config.data / "certificate.pem"
     ensure_self_signed(path, (config.server_name,))
-    return CertificateReloader(path)
+    return CertificateReloader(path, authorities=config.tls_client_authorities)
 
 
 def _run_worker(worker: Worker, ready: Callable[[], object]) -> int:

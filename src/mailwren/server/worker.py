@@ -10,6 +10,7 @@ from functools import partial
 
 from mailwren.auth.passwords import PasswordChecker
 from mailwren.auth.throttle import LoginThrottle
+from mailwren.auth.tokens import OAuthSettings, TokenChecker
 from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
 from mailwren.base.logs import log
@@ -57,7 +58,8 @@ class Worker:
         store = SqliteMailStore(
             self.config.data, bus=bus, durability=self.config.durability.value, restorable=self.config.restorable
         )
-        passwords = PasswordChecker(users)
+        passwords = PasswordChecker(users, with_cram_md5=self.config.cram_md5)
+        tokens = token_checker(self.config, users)
         reloader = self.reloader
         context = ServerContext(
             self.config,
@@ -67,6 +69,8 @@ class Worker:
             LoginThrottle(),
             time.monotonic,
             None if reloader is None else lambda: reloader.context,
+            end_point=None if reloader is None else lambda: reloader.end_point,
+            tokens=tokens,
         )
         lmtp = lmtp_service(self.config, store, users)
         features = Features()
@@ -85,6 +89,8 @@ class Worker:
             progress.cancel()
             await asyncio.gather(_end_sessions(context), lmtp.stop(self.config.shutdown_timeout))
             passwords.close()
+            if tokens is not None:
+                tokens.close()
             await store.close()
             users.close()
             bus.close()
@@ -123,6 +129,23 @@ def lmtp_service(config: Config, store: MailStore, users: UserDirectory) -> Lmtp
     """The LMTP side of a worker."""
     delivery = Delivery(store, users, delivery_settings(config), lambda: datetime.now(UTC))
     return LmtpService(lmtp_settings(config), delivery)
+
+
+def token_checker(config: Config, users: UserDirectory) -> TokenChecker | None:
+    """Checks tokens of the configured authority; ``None`` where there is none."""
+    if not config.oauth_issuer:
+        return None
+    secret = config.oauth_client_secret
+    settings = OAuthSettings(
+        config.oauth_issuer,
+        config.oauth_audience,
+        config.oauth_keys,
+        config.oauth_introspection,
+        config.oauth_client_id,
+        secret.read_text("utf-8").partition("\n")[0].strip() if secret is not None else "",
+        config.oauth_user_claim,
+    )
+    return TokenChecker(settings, users)
 
 
 def make_protocol(context: ServerContext, features: Features, *, secure: bool) -> ImapProtocol:

@@ -1,7 +1,7 @@
 """LOGIN, AUTHENTICATE and STARTTLS (RFC 9051 §6.2)."""
 
 import asyncio
-import base64
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,9 @@ from mailwren.auth.errors import (
     AuthenticationFailed,
     AuthenticationUnavailable,
     AuthorizationRefused,
-    MalformedExchange,
 )
-from mailwren.auth.sasl import MECHANISMS, Challenge, Credentials, Mechanism
 from mailwren.base.logs import log
-from mailwren.imap.core.arguments import Authenticate, Login, NoArguments
-from mailwren.imap.core.login import decode_base64
+from mailwren.imap.core.arguments import Login, NoArguments
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.server.languages import DEFAULT
 from mailwren.server.protocol import ConnectionClosed
@@ -31,6 +28,12 @@ if TYPE_CHECKING:
     from mailwren.store.api import Account
 
 
+Wait = Callable[[str], Awaitable[None]]
+"""Called with a user name, it waits as long as failed logins demand."""
+Identify = Callable[[Wait], Awaitable["User"]]
+"""Finds out who the client is. Raises AuthError."""
+
+
 def login_allowed(session: "Session") -> bool:
     """Whether passwords may cross this connection."""
     return session.connection.secure or session.context.config.allow_plaintext_login
@@ -38,23 +41,18 @@ def login_allowed(session: "Session") -> bool:
 
 async def check_before_password(session: "Session", _scanner: "Scanner") -> None:
     """Ask for no user name and no password that may not cross this connection. Raises Refused."""
-    _require_privacy(session)
+    require_privacy(session)
 
 
 async def run_login(session: "Session", arguments: Login, _request: Request) -> Completion | None:
     """Log in with a user name and a password (RFC 9051 §6.2.3)."""
-    _require_privacy(session)
-    return await _log_in(session, Credentials("", arguments.user_name, arguments.password))
+    require_privacy(session)
 
+    async def identify(wait: Wait) -> "User":
+        await wait(arguments.user_name)
+        return await session.context.passwords.check(arguments.user_name, arguments.password)
 
-async def run_authenticate(session: "Session", arguments: Authenticate, _request: Request) -> Completion | None:
-    """Log in through a SASL mechanism (RFC 9051 §6.2.2)."""
-    _require_privacy(session)
-    kind = MECHANISMS.get(arguments.mechanism)
-    if kind is None:
-        raise Refused("That authentication mechanism is not offered", b"CANNOT")
-    credentials = await _exchange(session, kind(), arguments.initial_response)
-    return await _log_in(session, credentials)
+    return await log_in(session, identify)
 
 
 async def run_starttls(session: "Session", _arguments: NoArguments, request: Request) -> Completion | None:
@@ -73,27 +71,12 @@ async def run_starttls(session: "Session", _arguments: NoArguments, request: Req
     return Completion(silent=True)
 
 
-def _require_privacy(session: "Session") -> None:
+def require_privacy(session: "Session") -> None:
+    """Raise Refused where passwords may not cross the connection."""
     if not login_allowed(session):
         raise Refused(
             "Turn on TLS first: passwords are not accepted over a connection in the clear", b"PRIVACYREQUIRED"
         )
-
-
-async def _exchange(session: "Session", mechanism: Mechanism, initial: bytes | None) -> Credentials:
-    response = initial
-    try:
-        while True:
-            outcome = mechanism.step(response)
-            if not isinstance(outcome, Challenge):
-                return outcome
-            session.send(b"+ " + base64.b64encode(outcome.octets) + b"\r\n")
-            line = await session.read_line()
-            if line == b"*":
-                raise BadCommand("Authentication cancelled")
-            response = decode_base64(line)
-    except MalformedExchange as error:
-        raise BadCommand(str(error)) from error
 
 
 async def _prepare(config: "Config", user: "User", account: "Account") -> None:
@@ -108,23 +91,33 @@ async def _prepare(config: "Config", user: "User", account: "Account") -> None:
         log.warning("account not prepared", user=user.name, reason=str(error))
 
 
-async def _log_in(session: "Session", credentials: Credentials) -> Completion:
-    context, address, name = session.context, session.connection.peer, credentials.user_name
-    delay = context.throttle.delay(address, name, context.clock())
-    if delay:
-        await asyncio.sleep(delay)
-        if session.connection.closed:
-            raise ConnectionClosed  # nobody waits for the answer: it is not worth a password's computing
+async def log_in(session: "Session", identify: Identify) -> Completion:
+    """Let the user in whom ``identify`` finds, unless there were too many failures lately.
+
+    Raises:
+        Refused: with the code that says why (RFC 5530 §3).
+        BadCommand: the client broke the rules of its exchange.
+    """
+    context, address, names = session.context, session.connection.peer, [""]
+
+    async def wait(name: str) -> None:
+        names[0] = name
+        delay = context.throttle.delay(address, name, context.clock())
+        if delay:
+            await asyncio.sleep(delay)
+            if session.connection.closed:
+                raise ConnectionClosed  # nobody waits for the answer: it is not worth a password's computing
+
     try:
-        user = await context.passwords.check(name, credentials.password, credentials.authorization)
+        user = await identify(wait)
     except AuthenticationUnavailable as error:
         raise Refused(str(error), b"UNAVAILABLE") from error
     except AuthenticationFailed as error:
-        context.throttle.failed(address, name, context.clock())
-        log.warning("login failed", user=name, address=address)
+        context.throttle.failed(address, names[0], context.clock())
+        log.warning("login failed", user=names[0], address=address)
         refused = isinstance(error, AuthorizationRefused)
         raise Refused(str(error), b"AUTHORIZATIONFAILED" if refused else b"AUTHENTICATIONFAILED") from error
-    context.throttle.succeeded(address, name, context.clock())
+    context.throttle.succeeded(address, names[0], context.clock())
     await session.logged_in(user, partial(_prepare, context.config, user))
     log.info("login", user=user.name, address=address, tls=session.connection.secure)
     capabilities = session.features.capability_text(session)

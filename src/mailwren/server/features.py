@@ -34,6 +34,7 @@ from mailwren.server.core import (
 from mailwren.server.core import list as listing
 from mailwren.server.ext import acl, context, language, metadata, replace, uidbatches
 from mailwren.server.ext.notify import run_notify
+from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -163,6 +164,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("PREVIEW", "RFC 8970 §6", State.LOGGED_IN),
     Capability("PREVIEW=FUZZY", "RFC 8970 §6", State.LOGGED_IN),
     Capability("SNIPPET=FUZZY", "RFC 8970 §6", State.LOGGED_IN),
+    Capability("UIDONLY", "RFC 9586 §3", State.LOGGED_IN),
     Capability("UIDBATCHES", "RFC 10022 §2", State.LOGGED_IN),
     Capability("OBJECTID", "RFC 8474 §3", State.LOGGED_IN),
     Capability("SAVEDATE", "RFC 8514 §4.1", State.LOGGED_IN),
@@ -190,6 +192,7 @@ ENABLABLE: dict[str, str] = {
     "QRESYNC": "QRESYNC",
     "METADATA": "METADATA",
     "METADATA-SERVER": "METADATA-SERVER",
+    "UIDONLY": "UIDONLY",
 }
 """What ENABLE turns on: the name in upper case, and as it is written (RFC 9051 §6.3.1)."""
 
@@ -228,14 +231,22 @@ class Features:
             name for name, row in self._commands.items() if Effect.TAKES_MESSAGE in row.effects
         )
 
-    def look_up(self, scanner: Scanner, tag: bytes, state: State) -> tuple[AnyCommand, Request]:
-        """The row of the command that the scanner stands at. Raises BadCommand: unknown, or not in this state."""
+    def look_up(
+        self, scanner: Scanner, tag: bytes, state: State, *, uid_only: bool = False
+    ) -> tuple[AnyCommand, Request]:
+        """The row of the command that the scanner stands at.
+
+        Raises:
+            BadCommand: unknown, not in this state, or by number from a client that has given up numbers.
+        """
         name, by_uid = parse_command_name(scanner)
         command = self._commands.get(name)
         if command is None or (by_uid and not command.uid_form):
             raise BadCommand(f"Unknown command {'UID ' * by_uid}{name.decode('ascii', 'backslashreplace')[:40]}")
         if not state & command.states:
             raise BadCommand(_wrong_state(state, command.states))
+        if uid_only and not by_uid and Effect.USES_NUMBERS in command.effects:
+            raise UidRequired
         return command, Request(tag, name, by_uid, scanner.denormalized)
 
     @staticmethod
@@ -284,7 +295,7 @@ class Features:
         tag = b"*"
         try:
             tag = scanner.tag()
-            command, _request = self.look_up(scanner, tag, session.state)
+            command, _request = self.look_up(scanner, tag, session.state, uid_only=session.uid_only)
             if command.before_literal is not None:
                 await command.before_literal(session, scanner)
         except ImapError as error:

@@ -23,4 +23,4 @@ _UID_ONLY: Final = FetchForm(b"* %d UIDFETCH (%b)\r\n", b"* %d UIDFETCH (", by_u
 
 def fetch_form(session: "Session") -> FetchForm:
     """The form for a session as it is now."""
-    return _UID_ONLY if "UIDONLY" in session.enabled else _NUMBERED
+    return _UID_ONLY if session.uid_only else _NUMBERED

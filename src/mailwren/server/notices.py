@@ -98,12 +98,9 @@ def send_flags(session: "Session", selected: Selected, positions: Iterable[int],
     account = selected.account
     recent = selected.view.recent if not session.rev2 else RangeSet()
     form = fetch_form(session)
-    items = b"FLAGS (%b)"
-    if session.condstore:
-        items = b"UID %d FLAGS (%b) MODSEQ (%d)"
-    elif with_uid:
-        items = b"UID %d FLAGS (%b)"
-    line = form.line.replace(b"%b", items)
+    condstore, modseqs = session.condstore, selected.state.modseqs
+    named = (condstore or with_uid) and not form.by_uid  # UIDFETCH begins with the UID
+    line = form.line.replace(b"%b", b"UID %d " * named + b"FLAGS (%b)" + b" MODSEQ (%d)" * condstore)
     texts: dict[int, bytes] = {}
     lines: list[bytes] = []
     for position, uid, index in _present(selected, positions):
@@ -114,12 +111,11 @@ def send_flags(session: "Session", selected: Selected, positions: Iterable[int],
         if recent and uid in recent:
             text = (text + b" \\Recent").strip()
         number = uid if form.by_uid else position + 1
-        if session.condstore:
-            lines.append(line % (number, uid, text, selected.state.modseqs[index]))
-        elif with_uid:
-            lines.append(line % (number, uid, text))
+        if condstore:
+            modseq = modseqs[index]
+            lines.append(line % ((number, uid, text, modseq) if named else (number, text, modseq)))
         else:
-            lines.append(line % (number, text))
+            lines.append(line % ((number, uid, text) if named else (number, text)))
     if lines:
         session.send(b"".join(lines))
 
@@ -127,11 +123,12 @@ def send_flags(session: "Session", selected: Selected, positions: Iterable[int],
 def send_modseqs(session: "Session", selected: Selected, positions: Iterable[int]) -> None:
     """Send FETCH responses with the mod-sequences of messages whose flags the client knows (RFC 7162 §3.1.3)."""
     form, modseqs = fetch_form(session), selected.state.modseqs
-    line = form.line.replace(b"%b", b"UID %d MODSEQ (%d)")
-    lines = [
-        line % (uid if form.by_uid else position + 1, uid, modseqs[index])
-        for position, uid, index in _present(selected, positions)
-    ]
+    if form.by_uid:
+        line = form.line.replace(b"%b", b"MODSEQ (%d)")
+        lines = [line % (uid, modseqs[index]) for _position, uid, index in _present(selected, positions)]
+    else:
+        line = form.line.replace(b"%b", b"UID %d MODSEQ (%d)")
+        lines = [line % (position + 1, uid, modseqs[index]) for position, uid, index in _present(selected, positions)]
     if lines:
         session.send(b"".join(lines))
 

@@ -26,6 +26,7 @@ from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, languages, notices
 from mailwren.server.ext import annotation_notices, condstore
 from mailwren.server.ext.own_changes import moves
+from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
@@ -120,7 +121,12 @@ class Session:
     @property
     def vanishes(self) -> bool:
         """Whether messages that went away are told by UID (RFC 7162 §3.2.10.2, RFC 9586 §3.6)."""
-        return "QRESYNC" in self.enabled or "UIDONLY" in self.enabled
+        return "QRESYNC" in self.enabled or self.uid_only
+
+    @property
+    def uid_only(self) -> bool:
+        """Whether the client neither sends nor is sent message numbers (RFC 9586 §3)."""
+        return "UIDONLY" in self.enabled
 
     @property
     def account(self) -> "Account":
@@ -262,7 +268,7 @@ class Session:
 
     def _numbers_wait(self) -> bool:
         """Whether the next pipelined command names messages by number: then no EXPUNGE may come before it."""
-        if self.selected is None or not self.selected.view.stale or self.idling:
+        if self.selected is None or not self.selected.view.stale or self.idling or self.uid_only:
             return False
         if self._peeked is None:
             self._peeked = self._frame()
@@ -413,8 +419,10 @@ class Session:
         try:
             try:
                 tag = scanner.tag()
-                command, request = self.features.look_up(scanner, tag, self.state)
+                command, request = self.features.look_up(scanner, tag, self.state, uid_only=self.uid_only)
                 arguments = self.features.parse(command, scanner, request)
+                if self.uid_only and command.names_numbers is not None and command.names_numbers(arguments):
+                    raise UidRequired
             except ImapError:
                 self._count_bad()
                 raise

@@ -44,7 +44,7 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     if arguments.modifiers:
         spans = page(arguments, request, spans)
         spans = await narrow(session, selected, arguments, request, spans)
-    items = _distinct(arguments, request)
+    items = _distinct(session, arguments, request)
     newly_seen = await _mark_seen(session, selected, arguments.items, spans)
     if newly_seen or _FLAGS in items:
         tell_new_keywords(session, selected)
@@ -75,16 +75,17 @@ async def send_unasked(
         await session.breathe()
 
 
-def _distinct(arguments: Fetch, request: Request) -> list[FetchItem]:
+def _distinct(session: "Session", arguments: Fetch, request: Request) -> list[FetchItem]:
     """The items to answer: each once, in the order asked.
 
     "Server implementations MUST implicitly include the UID message data item" for a UID command (RFC 9051 §6.4.9);
-    CHANGEDSINCE "implicitly adds the MODSEQ FETCH message data item" (RFC 7162 §3.1.4.1).
+    CHANGEDSINCE "implicitly adds the MODSEQ FETCH message data item" (RFC 7162 §3.1.4.1). UIDFETCH begins with the UID.
     """
+    by_uid = request.by_uid and not session.uid_only
     distinct = list(dict.fromkeys(_plain(item) for item in arguments.items))
     if MODSEQ_ITEM not in distinct and "CHANGEDSINCE" in dict(arguments.modifiers):
         distinct.append(MODSEQ_ITEM)
-    return [_UID, *distinct] if request.by_uid and _UID not in distinct else distinct
+    return [_UID, *distinct] if by_uid and _UID not in distinct else distinct
 
 
 def _plain(item: FetchItem) -> FetchItem:
@@ -136,7 +137,9 @@ class _Sender:
         self._form = fetch_form(session)
         # flags without their mod-sequence are not all that a client wants to know which keeps those
         self._tells = _FLAGS in items and (MODSEQ_ITEM in items or not session.condstore)
-        added = (_UID, _FLAGS, MODSEQ_ITEM) if session.condstore else (_FLAGS,)
+        added = (_FLAGS, MODSEQ_ITEM) if session.condstore else (_FLAGS,)
+        if session.condstore and not self._form.by_uid:
+            added = (_UID, *added)
         self._added = [column_of(item) for item in added if item not in items] if newly_seen else []
         """What is told besides of messages that are newly seen (RFC 9051 §6.4.5, RFC 7162 §3.2.4)."""
         self._columns = [column_of(item) for item in items]

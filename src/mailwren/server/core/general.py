@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mailwren.base.logs import log
 from mailwren.imap.core.arguments import Enable, Identify, NoArguments
 from mailwren.imap.core.session import write_enabled, write_id
-from mailwren.server.ext import condstore
+from mailwren.server.ext import condstore, uidonly
 from mailwren.server.table import Completion, Request
 
 if TYPE_CHECKING:
@@ -55,5 +55,7 @@ async def run_enable(session: "Session", arguments: Enable, _request: Request) -
             enabled.append(known)
     if not session.enabled.isdisjoint(("CONDSTORE", "QRESYNC")):
         condstore.enable(session)
+    if "UIDONLY" in enabled:
+        uidonly.forget_numbers(session)
     session.send(write_enabled(enabled))
     return None

@@ -56,7 +56,7 @@ async def _introduce(session: "Session", place: "Place", selected: Selected, old
         send(write_list_row(attributes, selected.name, session.utf8, old_name=old_name))
     else:
         send(b"* %d RECENT\r\n" % selected.recent_count())
-        first = _first_unseen(selected)
+        first = None if session.uid_only else _first_unseen(selected)
         if first is not None:
             session.say(b"OK", "First unseen message", b"UNSEEN %d" % (first + 1))
     session.say(b"OK", "UIDs valid", b"UIDVALIDITY %d" % mailbox.uid_validity)

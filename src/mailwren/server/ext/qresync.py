@@ -9,6 +9,7 @@ from mailwren.imap.core.arguments import Fetch, Select
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.ext.qresync import Resync
 from mailwren.server.ext import condstore
+from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.notices import send_flags, send_vanished
 from mailwren.server.table import Request
 from mailwren.server.view import Span, View, batches
@@ -34,8 +35,8 @@ def resync_of(session: "Session", arguments: Select) -> Resync | None:
         return None
     if "QRESYNC" not in session.enabled:
         raise BadCommand("ENABLE QRESYNC first")
-    if resync.known_numbers is not None and "UIDONLY" in session.enabled:
-        raise BadCommand("no message numbers once UIDONLY is enabled")
+    if resync.known_numbers is not None and session.uid_only:
+        raise UidRequired
     return resync
 
 

@@ -1,16 +1,15 @@
-"""One client's session: its state, its output, and the loop that runs one command at a time.
+"""One client's session: its state, and the loop that runs one command at a time.
 
 Rules for whoever edits this file:
 
 1. Commands run one after another in the order received, so tagged answers come in that order and RFC 9051 §5.5's
    ambiguities cannot arise.
-2. A command writes with :meth:`Session.send` and lets :meth:`Session.flush` wait for the client; nothing else
+2. A command writes with :meth:`Output.send` and lets :meth:`Output.flush` wait for the client; nothing else
    touches the transport.
 3. Only :meth:`Session.tell` moves the view, so message numbers change only where EXPUNGE goes out.
 """
 
 import asyncio
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -18,15 +17,15 @@ from mailwren.base import limits
 from mailwren.base.ids import MailboxId
 from mailwren.base.logs import log
 from mailwren.base.ranges import RangeSet
-from mailwren.imap import wire
 from mailwren.imap.errors import BadCommand, Bye, ImapError, Refused
 from mailwren.imap.ext.condstore import highest_modseq_code
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
-from mailwren.server import failures, languages, notices
+from mailwren.server import failures, notices
 from mailwren.server.ext import annotation_notices, condstore
 from mailwren.server.ext.own_changes import moves
 from mailwren.server.ext.uidonly import UidRequired
+from mailwren.server.output import Output
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
@@ -46,51 +45,40 @@ if TYPE_CHECKING:
     from mailwren.store.operations import Operation, Outcome
 
 
-class Session:
-    """One connection's protocol state and its command loop.
+class Session(Output):
+    """One connection's protocol state and its command loop; its output is that of :class:`Output`.
 
     Attributes:
-        context: what all sessions of the process share.
         features: the command table and the capabilities.
         policy: how large a literal the framer lets in.
-        connection: the octets' way in and out.
         state: which commands are legal now (RFC 9051 §3).
         user: who logged in, if anybody.
         places: what mailbox names lead to.
         selected: the selected mailbox, if any.
         enabled: upper-case names turned on by ENABLE.
-        progress: how far the command under way is.
-        in_literal: the output stops inside a response, where no other may begin.
         condstore: the client keeps mod-sequences (RFC 7162 §3.1); only ``ext/condstore.py`` turns it on.
         client_id: what the client said of itself with ID.
         notifications: what the client wants to be told of, once it has said so (RFC 5465 §3.1).
-        language: the tag of the language to write to people in (RFC 5255 §3).
     """
 
     def __init__(
         self, connection: ImapProtocol, context: "ServerContext", features: "Features", policy: "LiteralPolicy"
     ) -> None:
-        self.context = context
+        super().__init__(connection, context, Progress(self))
         self.features = features
         self.policy = policy
-        self.connection = connection
         self.state = State.NOT_AUTHENTICATED
         self.user: User | None = None
         self.places = Places(self)
         self.enabled: set[str] = set()
         self.condstore = False
         self.client_id: dict[str, str | None] = {}
-        self.language = languages.DEFAULT
         self.selected: Selected | None = None
         self.saved = RangeSet()
         self.annotations: AnnotationWatch | None = None
         self.idling = False
-        self.in_literal = False
-        self.progress = Progress(self)
         self.notifications: Notifications | None = None
         self._account: Account | None = None
-        self._output: list[bytes] = []
-        self._output_size = 0
         self._bad_commands = 0
         self._peeked: Event | None = None
         self._ended = False
@@ -104,7 +92,6 @@ class Session:
         self._arrivals = 0
         self._active = context.clock()
         """When the last heartbeat came by that found the client or the server at work."""
-        self._slice_end = 0.0
         self._login_deadline = asyncio.get_running_loop().call_later(context.config.login_timeout, self._login_too_late)
 
     # --- what commands ask ----------------------------------------------------------------------------------
@@ -141,45 +128,6 @@ class Session:
         if self.selected is None:
             raise BadCommand("Select a mailbox first")
         return self.selected
-
-    # --- output ---------------------------------------------------------------------------------------------
-    def send(self, data: bytes) -> None:
-        """Queue output; whole lines or pieces of a literal."""
-        self._output.append(data)
-        self._output_size += len(data)
-
-    def translated(self, text: str) -> str:
-        """English words for people in the session's language."""
-        return languages.catalogue(self.language).translate(text)
-
-    def say(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> None:
-        """Queue a status response whose words are for people (RFC 9051 §7.1)."""
-        if self.language == languages.DEFAULT:
-            self.send(wire.status_line(tag, status, text, code))
-        else:
-            self.send(wire.status_line(tag, status, self.translated(text), code, utf8=True))
-
-    def hand_over(self) -> None:
-        """Hand queued output to the transport."""
-        if self._output:
-            data = b"".join(self._output)
-            self._output.clear()
-            self._output_size = 0
-            self.connection.write(data)
-            self.progress.spoken()
-
-    async def flush(self) -> None:
-        """Hand queued output to the transport and wait while the client does not read."""
-        self.hand_over()
-        await self.connection.drain(self.context.config.write_timeout)
-
-    async def breathe(self) -> None:
-        """For long commands, between messages: flush what is much, let others run after a slice of time."""
-        if self._output_size >= limits.OUTPUT_CHUNK:
-            await self.flush()
-        if time.perf_counter() > self._slice_end:
-            await self.context.turns.rest()
-            self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
 
     # --- notices --------------------------------------------------------------------------------------------
     async def refresh(self) -> None:
@@ -309,7 +257,7 @@ class Session:
 
     async def _wait(self) -> None:
         await self.connection.wait()
-        self._slice_end = time.perf_counter() + limits.SLICE_SECONDS
+        self._begin_slice()
 
     def _frame(self) -> Event | None:
         """What the framer has; a command for whose message there is no room is skipped like one that is too large."""

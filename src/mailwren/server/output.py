@@ -1,0 +1,76 @@
+"""What a session writes: queued as commands go on, handed over in large pieces, waiting for clients that read slowly."""
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from mailwren.base import limits
+from mailwren.imap import wire
+from mailwren.server import languages
+from mailwren.server.protocol import ImapProtocol
+
+if TYPE_CHECKING:
+    from mailwren.server.context import ServerContext
+    from mailwren.server.progress import Progress
+
+
+class Output:
+    """One connection's output; nothing else touches the transport.
+
+    Attributes:
+        context: what all sessions of the process share.
+        connection: the octets' way in and out.
+        language: the tag of the language to write to people in (RFC 5255 §3).
+        progress: how far the command under way is.
+        in_literal: the output stops inside a response, where no other may begin.
+    """
+
+    def __init__(self, connection: ImapProtocol, context: "ServerContext", progress: "Progress") -> None:
+        self.context: Final = context
+        self.connection: Final = connection
+        self.progress: Final = progress
+        self.language = languages.DEFAULT
+        self.in_literal = False
+        self._output: list[bytes] = []
+        self._output_size = 0
+        self._slice_end = 0.0
+
+    def send(self, data: bytes) -> None:
+        """Queue output; whole lines or pieces of a literal."""
+        self._output.append(data)
+        self._output_size += len(data)
+
+    def translated(self, text: str) -> str:
+        """English words for people in the session's language."""
+        return languages.catalogue(self.language).translate(text)
+
+    def say(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> None:
+        """Queue a status response whose words are for people (RFC 9051 §7.1)."""
+        if self.language == languages.DEFAULT:
+            self.send(wire.status_line(tag, status, text, code))
+        else:
+            self.send(wire.status_line(tag, status, self.translated(text), code, utf8=True))
+
+    def hand_over(self) -> None:
+        """Hand queued output to the transport."""
+        if self._output:
+            data = b"".join(self._output)
+            self._output.clear()
+            self._output_size = 0
+            self.connection.write(data)
+            self.progress.spoken()
+
+    async def flush(self) -> None:
+        """Hand queued output to the transport and wait while the client does not read."""
+        self.hand_over()
+        await self.connection.drain(self.context.config.write_timeout)
+
+    async def breathe(self) -> None:
+        """For long commands, between messages: flush what is much, let others run after a slice of time."""
+        if self._output_size >= limits.OUTPUT_CHUNK:
+            await self.flush()
+        if time.perf_counter() > self._slice_end:
+            await self.context.turns.rest()
+            self._begin_slice()
+
+    def _begin_slice(self) -> None:
+        self._slice_end = time.perf_counter() + limits.SLICE_SECONDS

@@ -1,4 +1,4 @@
-"""What a session writes: queued as commands go on, handed over in large pieces, waiting for clients that read slowly."""
+"""What a session writes: queued as commands go on, handed over in large pieces, at the pace of the client."""
 
 import time
 from typing import TYPE_CHECKING, Final

@@ -14,11 +14,14 @@ from mailwren.imap.core.search import all_of, any_of
 from mailwren.imap.ext import mailbox_filter, notify
 from mailwren.imap.ext.acl import MailboxAndIdentifier, SetAcl
 from mailwren.imap.ext.context import CancelUpdate
+from mailwren.imap.ext.i18n import Comparator
 from mailwren.imap.ext.language import Language
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.ext.metadata import GetMetadata, SetMetadata
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.ext.qresync import Resync
+from mailwren.imap.ext.sort import SORT_KEYS, Sort, SortCriterion
+from mailwren.imap.ext.thread import ALGORITHMS, Thread
 from mailwren.imap.ext.uidbatches import UidBatches
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
@@ -198,6 +201,17 @@ SEARCHES = st.one_of(
     *(_searches(charset, _in_charset(charset)) for charset in ("ISO-8859-1", "KOI8-R", "ISO-2022-JP", "EUC-JP")),
 )
 
+# --- SORT and THREAD ----------------------------------------------------------------------------------------
+CRITERIA = st.lists(st.builds(SortCriterion, st.sampled_from(sorted(SORT_KEYS)), st.booleans()), min_size=1, max_size=4)
+CHARSET_SEARCHES = st.one_of(_searches("UTF-8", TEXT), _searches("KOI8-R", _in_charset("KOI8-R")))
+SORTS = st.builds(
+    lambda criteria, found: Sort(tuple(criteria), found.key, found.charset, found.returns), CRITERIA, CHARSET_SEARCHES
+)
+THREADS = st.builds(
+    lambda algorithm, found: Thread(algorithm, found.key, found.charset), st.sampled_from(ALGORITHMS), CHARSET_SEARCHES
+)
+COMPARATORS = st.lists(st.sampled_from(["i;octet", "-i;*", "+i;a*-c*", "*", "cz;*", "default"]), max_size=3).map(tuple)
+
 # --- all of them --------------------------------------------------------------------------------------------
 NAMED = st.builds(a.MailboxName, NAMES)
 RANGES = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=4).map(RangeSet)
@@ -315,6 +329,9 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
     b"REPLACE": st.builds(a.Replace, ONE_MESSAGE, NAMES, MESSAGES),
     b"NOTIFY": NOTIFIES,
+    b"SORT": SORTS,
+    b"THREAD": THREADS,
+    b"COMPARATOR": st.builds(Comparator, COMPARATORS),
 }
 """What each command can say; those that are missing say nothing."""
 

@@ -8,14 +8,19 @@ from typing import cast
 
 from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid, UidValidity
 from mailwren.base.ranges import RangeSet
+from mailwren.imap.ext.thread import write_thread
 from mailwren.message.api import Part
 from mailwren.message.parse import parse_message
+from mailwren.search.collation import UNICODE_CASEMAP
 from mailwren.search.evaluate import SearchEngine
-from mailwren.search.query import Query
+from mailwren.search.query import ALL, Query
+from mailwren.search.sort_order import Order
+from mailwren.search.sorting import Algorithm, Scope, Sorter
 from mailwren.store.api import Account
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.mailbox_state import MailboxState
-from mailwren.store.values import ContentFacts, FlagSet, Mailbox
+from mailwren.store.sqlite.sort_rows import sort_row
+from mailwren.store.values import ContentFacts, ContentSorting, FlagSet, Mailbox
 
 _NOBODY = Mailbox(MailboxId(1), "INBOX", "F1", UidValidity(1), Uid(1), ModSeq(1), Uid(1), (), 0, 0, 0, 0, 0)
 
@@ -42,6 +47,7 @@ class SearchedMailbox:
         self.damaged: set[int] = set()
         self.known_facts: dict[int, ContentFacts] = {}
         self.saved: dict[int, int] = {}
+        self.known_sorting: dict[int, ContentSorting] = {}
         self._parts: dict[int, Part] = {}
         self._flag_sets: dict[frozenset[str], int] = {}
 
@@ -57,6 +63,8 @@ class SearchedMailbox:
         self.known_facts[content] = ContentFacts(
             len(octets), date, zone, parsed.sent_date, parsed.sent_time, f"M{content}", thread
         )
+        sent = date if parsed.sent_time is None else parsed.sent_time
+        self.known_sorting[content] = ContentSorting._make((len(octets), date, sent, *sort_row(parsed.sort_keys)))
         flag_set = self._flag_sets.setdefault(frozenset(flags), len(self._flag_sets))
         self.state.extend([(uid, content, flag_set, uid * 10)])
         self.saved[uid] = date + SAVED_AFTER
@@ -75,6 +83,24 @@ class SearchedMailbox:
         """The same from outside an event loop."""
         return asyncio.run(self.search(query, engine or SearchEngine(), view))
 
+    def scope(self, view: "array[int] | None" = None) -> Scope:
+        """What :class:`Sorter` is asked about."""
+        uids = self.state.uids if view is None else view
+        return Scope(cast("Account", self), self.state, uids, len(uids))
+
+    def sort(
+        self, order: Order, sorter: Sorter | None = None, query: Query = ALL, view: "array[int] | None" = None
+    ) -> list[int]:
+        """Positions in an order, from outside an event loop."""
+        return asyncio.run((sorter or Sorter(SearchEngine())).sort(self.scope(view), query, order))
+
+    def thread(self, algorithm: Algorithm, sorter: Sorter | None = None, query: Query = ALL) -> str:
+        """Threads of message numbers as the response has them, from outside an event loop."""
+        sorter = sorter or Sorter(SearchEngine())
+        threads = asyncio.run(sorter.thread(self.scope(), query, algorithm, UNICODE_CASEMAP))
+        numbers = [position + 1 for position in threads.messages]
+        return write_thread(numbers, threads.brackets).decode()[len("* THREAD") : -2].strip(" ")
+
     # --- what a search asks of the store ----------------------------------------------------------------------
     def flag_set(self, flags: FlagSetId) -> FlagSet:
         """The flags behind an id."""
@@ -92,6 +118,11 @@ class SearchedMailbox:
         assert mailbox == _NOBODY.id
         self._count("saved_dates", [self.state.content_of(self.state.uids.index(uid)) for uid in uids])
         return [self.saved.get(uid) for uid in uids]
+
+    async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
+        """Sort keys in the order asked."""
+        self._count("sorting", contents)
+        return [self.known_sorting[content] for content in contents]
 
     async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
         """Header blocks in the order asked."""

@@ -39,6 +39,10 @@ NESTING: Final = 50
 """Depth of parentheses, NOT and OR in one command; recursion stays far from the interpreter's limit."""
 SEARCH_KEYS: Final = 10_000
 """Search keys in one command."""
+COMPARATORS: Final = 20
+"""Comparators that one command names: there are three."""
+SORT_CRITERIA: Final = 50
+"""Criteria of one SORT: there are a dozen to choose from, and each is looked at for each message."""
 MAILBOX_NAME: Final = 1000
 """Octets of UTF-8 in a mailbox's full name."""
 MAILBOX_DEPTH: Final = 50
@@ -85,6 +89,8 @@ REFERENCES: Final = 1000
 """Identifiers of one message's References that are kept: threads of list archives stay far below."""
 MESSAGE_ID: Final = 998
 """Characters of a Message-ID that are kept: a line of the longest kind (RFC 5322 §2.1.1)."""
+SORT_TEXT: Final = 1000
+"""Characters of a subject or name by which messages are sorted: an unfolded line of the longest kind."""
 PREVIEW: Final = 256
 """Characters of a preview that are kept; more must never be told (RFC 8970 §3.3)."""
 PREVIEW_TOLD: Final = 200
@@ -182,6 +188,14 @@ SEARCH_PART: Final = 4 * 1024 * 1024
 """Text parts up to this size are decoded whole, larger ones in windows, so that they take little memory."""
 SEARCH_WINDOW: Final = 256 * 1024
 """Octets and characters of a larger text part that are searched before others have their turn."""
+SORTED_ROWS_CACHED: Final = 400_000
+"""Messages whose sort keys are kept in memory, about 250 octets each; the mailbox used last is always kept."""
+SORTED_AT_ONCE: Final = 16_384
+"""Messages that are sorted without a break: two or three milliseconds."""
+ORDERS_CACHED: Final = 4
+"""Orders, and as many threadings, of one mailbox that are kept: what the devices of one user show of it."""
+THREAD_STEPS: Final = 200
+"""Steps up a thread, for each message, on which loops are looked for; only mail made for it takes more than a few."""
 SEARCH_HEADERS: Final = 128 * 1024
 """Octets of headers that are read and searched before others have their turn."""
 SEARCH_HEADER: Final = 32 * 1024

@@ -14,6 +14,7 @@ from mailwren.imap.ext import (
     condstore,
     context,
     filters,
+    i18n,
     language,
     metadata,
     objectid,
@@ -22,6 +23,8 @@ from mailwren.imap.ext import (
     qresync,
     replace,
     savedate,
+    sort,
+    thread,
     uidbatches,
     within,
 )
@@ -101,6 +104,9 @@ CANCELUPDATE: Final = context.CANCELUPDATE
 COPY: Final = copy.COPY
 MOVE: Final = copy.MOVE
 REPLACE: Final = replace.REPLACE
+COMPARATOR: Final = i18n.COMPARATOR
+SORT: Final = sort.sort_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
+THREAD: Final = thread.thread_syntax(SEARCH_KEYS)
 NOTIFY: Final = notify_syntax(FETCH_ITEMS)
 
 SETACL: Final = acl.SETACL
@@ -116,6 +122,7 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(UIDBATCHES, UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
     *(CANCELUPDATE, GETMETADATA, SETMETADATA),
     REPLACE,
+    *(SORT, THREAD, COMPARATOR),
     NOTIFY,
     *(SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS),
 )

@@ -81,6 +81,14 @@ def parse_addresses(value: bytes) -> list[Address]:
     return result
 
 
+def first_address(value: bytes) -> Address | None:
+    """The first entry that :func:`parse_addresses` gives, at the cost of that entry alone."""
+    match = _COMMON.match(value)
+    if match is None:
+        return next(_Reader(value, 0).addresses(1), None)
+    return next(iter(parse_addresses(match[0])))
+
+
 class _Reader:
     """Reads what is not of the common form, one token after the other."""
 

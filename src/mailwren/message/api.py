@@ -4,6 +4,7 @@ Pure. See :func:`mailwren.message.parse.parse_message`, which makes these and ne
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -45,6 +46,28 @@ class Part:
         return self.type == "message" and bool(self.children)
 
 
+class SortKeys(NamedTuple):
+    """What SORT and THREAD compare of a message (RFC 5256 §3, RFC 5957 §3); empty where it lacks the field."""
+
+    subject: str
+    """The base subject (RFC 5256 §2.1)."""
+    is_reply: bool
+    """Whether the subject is a reply's or a forward's."""
+    cc: str
+    """The mailbox (``addr-mailbox``) of the first address."""
+    sender: str
+    """The same of From."""
+    display_sender: str
+    """The name or address that DISPLAYFROM compares (RFC 5957 §3)."""
+    recipient: str
+    """The mailbox of the first address of To."""
+    display_recipient: str
+    message_id: str
+    """Normalised; empty without a valid one."""
+    references: tuple[str, ...]
+    """The ancestors by message-id, the parent last."""
+
+
 @dataclass(slots=True)
 class ParsedMessage:
     """Everything computed once at arrival."""
@@ -71,5 +94,7 @@ class ParsedMessage:
     """Message-IDs of References, then In-Reply-To, without angle brackets, without repeats."""
     subject: str
     """Decoded."""
+    sort_keys: SortKeys
+    """What SORT and THREAD compare."""
     preview: str
     """The beginning of the readable text, white space folded, at most 256 characters (RFC 8970 §2)."""

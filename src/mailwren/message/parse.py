@@ -8,6 +8,7 @@ from mailwren.message.envelope import build_envelope
 from mailwren.message.message_ids import message_id, references
 from mailwren.message.parameters import first_decoded
 from mailwren.message.preview import preview
+from mailwren.message.sort_keys import sort_keys
 from mailwren.message.structure import Octets, parse_structure
 
 
@@ -34,5 +35,6 @@ def parse_message(octets: Octets) -> ParsedMessage:
         message_id=message_id(header.get(b"message-id")),
         references=references(header.get(b"references"), header.get(b"in-reply-to")),
         subject=decode_header(header.get(b"subject") or b"", hint),
+        sort_keys=sort_keys(header, hint),
         preview=preview(octets, root),
     )

@@ -16,7 +16,7 @@ from mailwren.message.transfer import UnknownEncoding, decode_transfer
 def header_text(block: bytes) -> str:
     """All fields of a header block, decoded, one ``name: value`` to a line, names in lower case."""
     header = Header(block)
-    hint = _charset(header, block)
+    hint = header_charset(header, block)
     return "\n".join([f"{name.decode('ascii')}: {decode_header(value, hint)}" for name, value in header.fields])
 
 
@@ -24,11 +24,11 @@ def field_texts(block: bytes, name: bytes) -> list[str]:
     """The decoded values of all fields of that name, in any case."""
     header = Header(block)
     values = header.all(name.lower())
-    hint = _charset(header, block) if values else ""
+    hint = header_charset(header, block) if values else ""
     return [decode_header(value, hint) for value in values]
 
 
-def _charset(header: Header, block: bytes) -> str:
+def header_charset(header: Header, block: bytes) -> str:
     """The charset of the text, in which 8-bit fields may be as well; looked for only where there are any."""
     value = None if block.isascii() else header.get(b"content-type")
     return first_decoded(parse_content_type(value).parameters, "charset") if value else ""

@@ -10,7 +10,7 @@ from typing import Final
 from mailwren.message.encoded_words import decode_header
 from mailwren.message.header import Header, unfold
 from mailwren.message.text import header_text
-from mailwren.search.needle import Needle, fold_linear
+from mailwren.search.needle import Needle
 
 _DIRECT: Final = 64 * 1024
 """Blocks up to this size are searched for the field's name directly; larger ones are cut up by their limits."""
@@ -40,7 +40,7 @@ class FieldTest:
     def folded(self, block: bytes) -> list[str]:
         """The values of the block's fields as they are compared."""
         return [
-            unfold(value).lower().decode("ascii") if is_plain(value) else fold_linear(decode_header(value))
+            self.needle.fold(unfold(value).decode("ascii") if is_plain(value) else decode_header(value))
             for value in self._values(block)
         ]
 
@@ -66,7 +66,7 @@ class FieldTest:
         return found + len(self._line) if found >= 0 else 0
 
     def _matches(self, value: bytes) -> bool:
-        if is_plain(value):
+        if is_plain(value) and self.needle.collation is None:
             return self.needle.is_ascii and self.needle.octets in unfold(value).lower()
         return self.needle.is_in(decode_header(value))
 
@@ -79,7 +79,8 @@ class BlockTest:
     def __init__(self, needle: Needle) -> None:
         self._needle: Final = needle
         # A name and its colon, or two fields, need not stand together in the octets.
-        self._direct: Final = bool(needle.folded) and ":" not in needle.folded and "\n" not in needle.folded
+        simple = bool(needle.folded) and ":" not in needle.folded and "\n" not in needle.folded
+        self._direct: Final = simple and needle.collation is None
 
     def __call__(self, block: bytes) -> bool:
         """Whether the block matches."""

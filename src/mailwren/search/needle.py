@@ -10,11 +10,13 @@
 3. And what is not ASCII in the needle can only come from characters that are not ASCII in the text.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 from unicodedata import combining
 
 from mailwren.message.fold import fold
+from mailwren.search.collation import Collation
 
 _ASCII: Final = bytes(range(128))
 _PIECE: Final = 1024
@@ -28,7 +30,12 @@ _REMEMBERED: Final = 200
 class Needle:
     """A text to look for.
 
+    Args:
+        text: as the client wrote it.
+        collation: how to compare; without one, as :func:`fold` does.
+
     Attributes:
+        collation: the same; with one, there are no octets and no words.
         folded: as texts are compared.
         is_ascii: whether that is ASCII.
         octets: the same as octets when it is ASCII, else empty.
@@ -36,11 +43,13 @@ class Needle:
             text that holds the needle, however the white space was written.
     """
 
-    __slots__ = ("_help", "folded", "is_ascii", "octets", "words")
+    __slots__ = ("_fold", "_help", "collation", "folded", "is_ascii", "octets", "words")
 
-    def __init__(self, text: str) -> None:
-        self.folded: Final = fold_linear(text)
-        self.is_ascii: Final = self.folded.isascii()
+    def __init__(self, text: str, collation: Collation | None = None) -> None:
+        self.collation: Final = collation
+        self._fold: Final = fold if collation is None else collation.key
+        self.folded: Final = self.fold(text)
+        self.is_ascii: Final = collation is None and self.folded.isascii()
         self.octets: Final = self.folded.encode("ascii") if self.is_ascii else b""
         self.words: Final = self.octets.split()
         self._help: Final = frozenset(c for c in self.folded if self.is_ascii or not c.isascii())
@@ -48,8 +57,14 @@ class Needle:
     def __len__(self) -> int:
         return len(self.folded)
 
+    def fold(self, text: str) -> str:
+        """A text as it is compared, in linear time."""
+        return fold_linear(text, self._fold)
+
     def is_in(self, text: str) -> bool:
         """Whether the text holds the needle."""
+        if self.collation is not None:
+            return self.folded in self.fold(text)
         if text.isascii():
             return self.is_ascii and self.folded in text.lower()
         octets = text.encode("utf-8", "surrogatepass")
@@ -64,8 +79,8 @@ class Needle:
         return not self._help.isdisjoint(folds) if self.is_ascii else self._help.issubset(folds)
 
 
-def fold_linear(text: str) -> str:
-    """What :func:`fold` makes of a text, in linear time also for hostile heaps of accents.
+def fold_linear(text: str, fold: Callable[[str], str] = fold) -> str:
+    """What :func:`fold` or a collation makes of a text, in linear time also for hostile heaps of accents.
 
     Cut where a character begins that is no accent, the pieces' folds are the whole's.
     """

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
+from mailwren.search.collation import Collation
 
 Span = tuple[int, int]
 """Positions from 0, half open."""
@@ -129,6 +130,8 @@ class HeaderContains:
 
     field: str
     text: str
+    collation: Collation | None = None
+    """How to compare; ``None`` is case-insensitively in the widest sense, see :mod:`mailwren.message.fold`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ class BodyContains:
     """Messages with ``text`` in a text part of the body; headers do not count."""
 
     text: str
+    collation: Collation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,7 @@ class TextContains:
     """Messages with ``text`` in their header, in a MIME header of a part, or in a text part of the body."""
 
     text: str
+    collation: Collation | None = None
 
 
 Query: TypeAlias = (

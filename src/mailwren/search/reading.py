@@ -80,7 +80,8 @@ class Reader:
         needle = test.needle.folded
         if not needle or SEPARATOR in needle:
             return await self._scan_headers(test, rows, None)
-        values = self._fields(field)
+        collation = test.needle.collation
+        values = self._fields(field if collation is None else f"{field} {collation.name}")
         contents, known = self._contents, values.known
         texts = [known.get(contents[row]) for row in rows]
         result = [row for row, text in zip(rows, texts, strict=True) if text is not None and needle in text]
@@ -182,7 +183,7 @@ class _BodyTest:
 
 
 def _prepared(test: TextTest) -> FieldTest | _BodyTest:
-    needle = Needle(test.text)
+    needle = Needle(test.text, test.collation)
     if isinstance(test, HeaderContains):
         return FieldTest(test.field, needle)
     return _BodyTest(needle, headers=isinstance(test, TextContains))

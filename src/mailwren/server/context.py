@@ -17,6 +17,7 @@ from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
 from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
+from mailwren.search.sorting import Sorter
 from mailwren.server.digest import Digests
 from mailwren.server.turns import Turns
 from mailwren.store.api import MailStore
@@ -54,6 +55,8 @@ class ServerContext:
     """Shares the event loop among long commands."""
     search: SearchEngine = field(init=False)
     """Remembers what searches looked up, for all sessions."""
+    sorter: Sorter = field(init=False)
+    """The same for SORT and THREAD."""
     sessions: "set[Session]" = field(default_factory=set)
     working: "set[Session]" = field(default_factory=set)
     """Those that have a command under way."""
@@ -71,6 +74,7 @@ class ServerContext:
 
     def __post_init__(self) -> None:
         self.search = SearchEngine(others=self.turns.rest)
+        self.sorter = Sorter(self.search, others=self.turns.rest)
 
     def admit(self, address: str) -> str | None:
         """Whether a new connection may be served: ``None``, or the reason for refusing it."""

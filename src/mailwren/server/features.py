@@ -32,7 +32,7 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
-from mailwren.server.ext import acl, context, language, metadata, replace, uidbatches
+from mailwren.server.ext import acl, context, i18n, language, metadata, replace, sort, thread, uidbatches
 from mailwren.server.ext.notify import run_notify
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.session import Session
@@ -79,6 +79,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Command(syntax.GETMETADATA, State.LOGGED_IN, metadata.run_get_metadata),
     # What is too large is taken in all the same: the answer has to say how large it may be (RFC 5464 §4.3).
     Command(syntax.SETMETADATA, State.LOGGED_IN, metadata.run_set_metadata, Effect.TAKES_MESSAGE),
+    Command(syntax.COMPARATOR, State.LOGGED_IN, i18n.run_comparator),
     Command(syntax.IDLE, State.LOGGED_IN, idle.run_idle),
     Command(syntax.NOTIFY, State.LOGGED_IN, run_notify),
     # selected
@@ -96,6 +97,22 @@ COMMANDS: tuple[AnyCommand, ...] = (
     ),
     Command(syntax.UIDBATCHES, State.SELECTED, uidbatches.run_uid_batches, Effect.SYNCS),
     Command(syntax.CANCELUPDATE, State.SELECTED, context.run_cancel_update),
+    Command(
+        syntax.SORT,
+        State.SELECTED,
+        sort.run_sort,
+        Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS | Effect.UID_MAY_USE_NUMBERS,
+        uid_form=True,
+        names_numbers=lambda arguments: searches_numbers(arguments.key),
+    ),
+    Command(
+        syntax.THREAD,
+        State.SELECTED,
+        thread.run_thread,
+        Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS | Effect.UID_MAY_USE_NUMBERS,
+        uid_form=True,
+        names_numbers=lambda arguments: searches_numbers(arguments.key),
+    ),
     Command(
         syntax.FETCH,
         State.SELECTED,
@@ -184,6 +201,16 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),
     Capability("METADATA-SERVER", "RFC 5464 §1", State.LOGGED_IN),
     Capability("LIST-METADATA", "RFC 9590 §3", State.LOGGED_IN),
+    Capability("I18NLEVEL=1", "RFC 5255 §4.3", State.LOGGED_IN),
+    Capability("I18NLEVEL=2", "RFC 5255 §4.4", State.LOGGED_IN),
+    Capability("SORT", "RFC 5256 §3", State.LOGGED_IN),
+    Capability("SORT=DISPLAY", "RFC 5957 §1", State.LOGGED_IN),
+    Capability("SORT=MODSEQ", "Cyrus", State.LOGGED_IN),
+    Capability("SORT=UID", "Cyrus", State.LOGGED_IN),
+    Capability("ESORT", "RFC 5267 §3", State.LOGGED_IN),
+    Capability("THREAD=ORDEREDSUBJECT", "RFC 5256 §3", State.LOGGED_IN),
+    Capability("THREAD=REFERENCES", "RFC 5256 §3", State.LOGGED_IN),
+    Capability("THREAD=REFS", "draft-ietf-morg-inthread-01 §4", State.LOGGED_IN),
 )
 
 ENABLABLE: dict[str, str] = {

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from mailwren.auth.users import User
+    from mailwren.search.collation import Collation
     from mailwren.server.context import ServerContext
     from mailwren.server.ext.annotation_notices import AnnotationWatch
     from mailwren.server.ext.notify import Notifications
@@ -59,6 +60,7 @@ class Session(Output):
         condstore: the client keeps mod-sequences (RFC 7162 §3.1); only ``ext/condstore.py`` turns it on.
         client_id: what the client said of itself with ID.
         notifications: what the client wants to be told of, once it has said so (RFC 5465 §3.1).
+        comparator: the collation that the client named with COMPARATOR, if any.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Session(Output):
         self.enabled: set[str] = set()
         self.condstore = False
         self.client_id: dict[str, str | None] = {}
+        self.comparator: Collation | None = None
         self.selected: Selected | None = None
         self.saved = RangeSet()
         self.annotations: AnnotationWatch | None = None

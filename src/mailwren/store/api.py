@@ -17,6 +17,7 @@ from mailwren.store.values import (
     AnnotationQuestion,
     Changes,
     ContentFacts,
+    ContentSorting,
     ContentWire,
     FlagSet,
     Mailbox,
@@ -95,6 +96,10 @@ class Account(Protocol):
 
     async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
         """When messages came into the mailbox (seconds since the epoch), in the order asked; ``None``: not there."""
+        ...
+
+    async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
+        """What SORT and THREAD compare, in the order asked."""
         ...
 
     async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:

@@ -95,6 +95,27 @@ class ContentFacts(NamedTuple):
     """THREADID (RFC 8474 §5.2)."""
 
 
+class ContentSorting(NamedTuple):
+    """What SORT and THREAD compare of a message's immutable part; texts as :class:`mailwren.message.api.SortKeys`."""
+
+    size: int
+    arrival: int
+    """Seconds since the epoch, UTC."""
+    sent: int
+    """The same of the Date header; the arrival where that says nothing (RFC 5256 §2.2)."""
+    subject: str
+    is_reply: bool
+    cc: str
+    sender: str
+    display_sender: str
+    recipient: str
+    display_recipient: str
+    message_id: int | None
+    """A hash of the message-id, ``None`` without one."""
+    ancestors: bytes
+    """The same hashes of its references, the parent last: signed, eight octets each, little-endian."""
+
+
 class ContentWire(NamedTuple):
     """The ready wire bytes of a message's immutable part."""
 

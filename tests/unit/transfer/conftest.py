@@ -28,6 +28,7 @@ from mailwren.store.values import (
     AnnotationQuestion,
     Changes,
     ContentFacts,
+    ContentSorting,
     ContentWire,
     FlagSet,
     Mailbox,
@@ -171,6 +172,10 @@ class FakeAccount:
         raise NotImplementedError
 
     async def structure(self, content: ContentId) -> Part:
+        """Not used."""
+        raise NotImplementedError
+
+    async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
         """Not used."""
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ from mailwren.imap import charsets, dates, wire
 from mailwren.imap.core.arguments import Search, SearchKey
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.scanner import Scanner, decode_text
-from mailwren.imap.syntax import Parameters, Row, Syntax, no_value, parse_parameter, table_of, write_parameters
+from mailwren.imap.syntax import Row, Syntax, no_value, parse_parameter, table_of, write_parameters
 from mailwren.imap.wire import CommandWriter
 
 RETURN_OPTIONS: Final = tuple(no_value(name, "9051 §6.4.4") for name in ("MIN", "MAX", "ALL", "COUNT", "SAVE"))
@@ -262,25 +262,16 @@ def search_syntax(keys: Iterable[KeyRow], return_options: Iterable[Row[object]])
 
     def parse(scanner: Scanner) -> Search:
         scanner.space()
-        returns = _parse_returns(scanner, return_rows)
+        returns = parse_returns(scanner, return_rows)
         charset = ""
         if scanner.take_word(b"CHARSET"):
             charset = scanner.charset()
             scanner.space()
         key = _program(KeyReader(scanner, key_rows, charsets.decoder(charset)))
-        if returns is None:
-            return Search(key, None, charset)
-        if sum(name in {"ALL", "PARTIAL"} for name, _value in returns) > 1:
-            # "a single command MUST NOT contain more than one PARTIAL or ALL search return option" (RFC 9394 §3.1)
-            raise BadCommand("either PARTIAL or ALL, once")
-        values = tuple((name, value) for name, value in returns if value is not None)
-        return Search(key, frozenset(name for name, _value in returns) or frozenset({"ALL"}), charset, values)
+        return Search(key, returns.names, charset, returns.values)
 
     def write(arguments: Search, writer: CommandWriter) -> None:
-        values = dict(arguments.return_values)
-        if arguments.returns is not None:
-            writer.raw(b" RETURN")
-            write_parameters(tuple((name, values.get(name)) for name in sorted(arguments.returns)), return_rows, writer)
+        write_returns(Returns(arguments.returns, arguments.return_values), return_rows, writer)
         if arguments.charset:
             writer.raw(b" CHARSET ")
             writer.astring(arguments.charset.encode("ascii"))
@@ -303,13 +294,33 @@ def _program(reader: KeyReader) -> SearchKey:
     return SearchKey("AND", keys=tuple(found))
 
 
-def _parse_returns(scanner: Scanner, rows: Mapping[str, Row[object]]) -> Parameters | None:
-    """``["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP]``."""
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """RETURN options of SEARCH and of what is like it, as :class:`Search` has them."""
+
+    names: frozenset[str] | None
+    values: tuple[tuple[str, object], ...] = ()
+
+
+def parse_returns(scanner: Scanner, rows: Mapping[str, Row[object]]) -> Returns:
+    """``["RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" SP]``; none at all asks for ALL."""
     if not scanner.take_word(b"RETURN"):
-        return None
+        return Returns(None)
     options = scanner.parenthesised(lambda: parse_parameter(scanner, rows, "RETURN option"), at_least=0)
+    if sum(name in {"ALL", "PARTIAL"} for name, _value in options) > 1:
+        # "a single command MUST NOT contain more than one PARTIAL or ALL search return option" (RFC 9394 §3.1)
+        raise BadCommand("either PARTIAL or ALL, once")
     scanner.space()
-    return tuple(options)
+    values = tuple((name, value) for name, value in options if value is not None)
+    return Returns(frozenset(name for name, _value in options) or frozenset({"ALL"}), values)
+
+
+def write_returns(returns: Returns, rows: Mapping[str, Row[object]], writer: CommandWriter) -> None:
+    """``[SP "RETURN" SP "(" … ")"]``."""
+    if returns.names is not None:
+        values = dict(returns.values)
+        writer.raw(b" RETURN")
+        write_parameters(tuple((name, values.get(name)) for name in sorted(returns.names)), rows, writer)
 
 
 # --- responses ----------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         session.send(write_search(numbers, max(modseqs, default=0)))
     else:
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
-            query = lasting_query(key, view, session.saved, session.context.wall_clock)
+            query = lasting_query(key, view, session.saved, session.context.wall_clock, session.comparator)
             context.keep(session, selected, request, query, uids)
         _answer(session, request, Found(numbers, uids, returns, dict(arguments.return_values), modseqs))
     # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).
@@ -69,7 +69,7 @@ async def find(session: "Session", key: SearchKey, charset: str) -> list[int]:
     """
     charsets.require(charset)
     selected = session.mailbox
-    query = to_query(key, selected.view, session.saved, session.context.wall_clock)
+    query = to_query(key, selected.view, session.saved, session.context.wall_clock, session.comparator)
     try:
         return await session.context.search.search(
             selected.account,

@@ -7,6 +7,7 @@ from typing import Final, cast
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.search import ReturnData
 from mailwren.imap.ext.partial import PartialRange
+from mailwren.imap.ext.sort import write_sorted_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,16 @@ class Found:
     """The values of those that take one."""
     modseqs: Sequence[int] = ()
     """The mod-sequences of the same messages, where the answer tells one."""
+    is_sorted: bool = False
+    """Whether the order is SORT's, to be kept in sets."""
 
 
 def _numbers(found: Found) -> ReturnData | None:
-    return RangeSet.of_sorted(found.numbers) if found.numbers else None
+    return _set(found, found.numbers) if found.numbers else None
+
+
+def _set(found: Found, numbers: Sequence[int]) -> str | RangeSet:
+    return write_sorted_set(numbers) if found.is_sorted else RangeSet.of_sorted(numbers)
 
 
 def _partial(found: Found) -> ReturnData | None:
@@ -34,7 +41,7 @@ def _partial(found: Found) -> ReturnData | None:
     wanted = _range(found)
     start, stop = wanted.span(len(found.numbers))
     chosen = found.numbers[start:stop]
-    return (str(wanted), RangeSet.of_sorted(chosen) if chosen else "NIL")
+    return (str(wanted), _set(found, chosen) if chosen else "NIL")
 
 
 def _range(found: Found) -> PartialRange:

@@ -8,6 +8,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.scanner import NUMBER_MAX
 from mailwren.imap.sequence_set import STAR, SequenceSet
+from mailwren.search.collation import Collation
 from mailwren.search.query import (
     ALL,
     And,
@@ -53,7 +54,9 @@ _DATES: dict[str, tuple[Fact, Callable[[Fact, int], Query]]] = {
 _FIELDS = ("BCC", "CC", "FROM", "SUBJECT", "TO")
 
 
-def to_query(key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float]) -> Query:
+def to_query(
+    key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float], collation: Collation | None = None
+) -> Query:
     """What a search key asks of the store.
 
     Args:
@@ -61,20 +64,23 @@ def to_query(key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], fl
         view: the session's numbering, for sets of message numbers, and its recent messages.
         saved: the UIDs that ``$`` stands for.
         clock: the time in seconds since the epoch.
+        collation: how texts are compared, if the client chose (RFC 5255 §4.7).
 
     Raises:
         BadCommand: a message number that does not exist.
     """
-    return _Translation(view, saved, clock).query(key)
+    return _Translation(view, saved, clock, collation).query(key)
 
 
-def lasting_query(key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float]) -> Callable[[], Query]:
+def lasting_query(
+    key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float], collation: Collation | None = None
+) -> Callable[[], Query]:
     """What a search key asks of the store now and later: the query, to be asked for whenever it is needed.
 
     Message numbers, ``$`` and a ``*`` on its own stand for the messages that they name now (RFC 5267 §4.3), and a
     range of UIDs up to ``*`` has no end. What is recent grows with the view, and messages grow older.
     """
-    translation = _Lasting(view, saved, clock)
+    translation = _Lasting(view, saved, clock, collation)
     query = translation.query(key)
     return (lambda: translation.query(key)) if _moves_on(key) else (lambda: query)
 
@@ -84,8 +90,11 @@ def _moves_on(key: SearchKey) -> bool:
 
 
 class _Translation:
-    def __init__(self, view: View, saved: RangeSet, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, view: View, saved: RangeSet, clock: Callable[[], float], collation: Collation | None = None
+    ) -> None:
         self._view = view
+        self._collation = collation
         self._saved = saved
         self._clock = clock
         self._tables: tuple[Callable[[SearchKey], Query | None], ...] = (
@@ -148,17 +157,16 @@ class _Translation:
             return UidIn(key.messages.resolve(self._view.last_uid()))
         return PositionIn(tuple(self._view.resolve(key.messages, self._saved, by_uid=False)))
 
-    @staticmethod
-    def _of_texts(key: SearchKey) -> Query | None:
+    def _of_texts(self, key: SearchKey) -> Query | None:
         if key.name in _FIELDS:
-            return HeaderContains(key.name, key.text)
+            return HeaderContains(key.name, key.text, self._collation)
         match key.name:
             case "HEADER":
-                return HeaderContains(key.field_name, key.text)
+                return HeaderContains(key.field_name, key.text, self._collation)
             case "BODY":
-                return BodyContains(key.text)
+                return BodyContains(key.text, self._collation)
             case "TEXT":
-                return TextContains(key.text)
+                return TextContains(key.text, self._collation)
             case _:
                 return None
 
@@ -202,8 +210,10 @@ class _Translation:
 class _Lasting(_Translation):
     """Sets of messages are resolved once: what was translated first is used ever after."""
 
-    def __init__(self, view: View, saved: RangeSet, clock: Callable[[], float]) -> None:
-        super().__init__(view, saved, clock)
+    def __init__(
+        self, view: View, saved: RangeSet, clock: Callable[[], float], collation: Collation | None = None
+    ) -> None:
+        super().__init__(view, saved, clock, collation)
         self._resolved: dict[int, Query] = {}
 
     def _of_messages(self, key: SearchKey) -> Query | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import apsw
 
 from mailwren.base.ids import ContentId
+from mailwren.store.sqlite import sort_rows
 from mailwren.store.sqlite.rows import fetch_value
 from mailwren.store.sqlite.schema import PLACE_FILE
 from mailwren.store.sqlite.staging import Staged, write_blob
@@ -41,6 +42,7 @@ def add_content(tx: Transaction, staged: Staged, internal_date: datetime | None)
     )
     tx.execute("INSERT INTO content_wire VALUES(?, ?, ?, ?, ?)", (content, *staged.wire))
     tx.execute("INSERT INTO content_header VALUES(?, ?, ?, ?, ?, ?)", (content, *staged.header))
+    tx.execute(sort_rows.INSERT, (content, *staged.sorting))
     return content
 
 

@@ -23,7 +23,8 @@ from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
 from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE
-from mailwren.store.values import ContentFacts, ContentWire
+from mailwren.store.sqlite.sort_rows import sort_row_of
+from mailwren.store.values import ContentFacts, ContentSorting, ContentWire
 
 T = TypeVar("T")
 _FACTS: Final = (
@@ -31,6 +32,13 @@ _FACTS: Final = (
     "FROM carray(?) wanted CROSS JOIN content c ON c.id = wanted.value"
 )
 _SAVED: Final = "SELECT m.saved FROM carray(?1) wanted LEFT JOIN message m ON m.mailbox = ?2 AND m.uid = wanted.value"
+_SORTING: Final = (
+    "SELECT c.size, c.internal_date, coalesce(c.sent_time, c.internal_date), s.subject, s.is_reply, s.cc, s.sender, "
+    "s.display_sender, s.recipient, s.display_recipient, s.message_id, s.ancestors "
+    "FROM carray(?) wanted CROSS JOIN content c ON c.id = wanted.value LEFT JOIN content_sort s ON s.id = c.id"
+)
+_SORT_ROW: Final = 3
+"""The first of its columns that come from ``content_sort``."""
 _WIRE: Final = (
     "SELECT c.envelope, c.body, c.body_structure FROM carray(?) wanted CROSS JOIN content_wire c ON c.id = wanted.value"
 )
@@ -51,6 +59,7 @@ _SMALL_OCTETS: Final = (
     "SELECT b.place, b.size, iif(b.size <= ?2, b.data, NULL) "
     "FROM carray(?1) wanted CROSS JOIN content c ON c.id = wanted.value CROSS JOIN blob b ON b.id = c.blob"
 )
+_HEADERS_PARSED_AT_ONCE: Final = 32
 _decompressor: Final = zstandard.ZstdDecompressor()
 """Used on the event loop only."""
 
@@ -81,6 +90,19 @@ class Contents:
     async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:
         """Ready ENVELOPE, BODY and BODYSTRUCTURE, in the order asked."""
         return await self._many(contents, _WIRE, ContentWire._make)
+
+    async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
+        """What SORT and THREAD compare, in the order asked."""
+        rows = await self._many(contents, _SORTING, tuple)
+        # The database may be older than these columns: until the sweeper has filled them, the headers tell.
+        missing = [place for place, row in enumerate(rows) if row[_SORT_ROW] is None]
+        for start in range(0, len(missing), _HEADERS_PARSED_AT_ONCE):
+            places = missing[start : start + _HEADERS_PARSED_AT_ONCE]
+            headers = self._slice([contents[place] for place in places], _HEADERS, _header, ())
+            for place, header in zip(places, headers, strict=True):
+                rows[place] = (*rows[place][:_SORT_ROW], *sort_row_of(header))
+            await asyncio.sleep(0)
+        return list(map(ContentSorting._make, rows))
 
     async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
         """The top header blocks, in the order asked."""

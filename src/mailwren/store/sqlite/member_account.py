@@ -22,6 +22,7 @@ from mailwren.store.values import (
     AnnotationQuestion,
     Changes,
     ContentFacts,
+    ContentSorting,
     ContentWire,
     FlagSet,
     Mailbox,
@@ -130,6 +131,10 @@ class MemberAccount:
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Sizes, dates and object ids, in the order asked. Raises MessageDamaged."""
         return await self._account.facts(contents)
+
+    async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
+        """What SORT and THREAD compare, in the order asked. Raises MessageDamaged."""
+        return await self._account.sorting(contents)
 
     async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:
         """Ready ENVELOPE, BODY and BODYSTRUCTURE, in the order asked. Raises MessageDamaged."""

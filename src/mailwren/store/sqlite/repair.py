@@ -12,7 +12,7 @@ from mailwren.base.ids import ContentId, MailboxId
 from mailwren.base.ranges import RangeSet
 from mailwren.store.blobs.api import BlobStore
 from mailwren.store.operations import CreateMailbox
-from mailwren.store.sqlite import selection
+from mailwren.store.sqlite import selection, sort_rows
 from mailwren.store.sqlite.checking import AccountCheck
 from mailwren.store.sqlite.contents import decompressed
 from mailwren.store.sqlite.database import open_writer
@@ -131,7 +131,8 @@ def _contents(tx: Transaction, check: AccountCheck) -> None:
     incomplete = fetch(
         tx.connection,
         "SELECT id FROM content WHERE id NOT IN (SELECT id FROM content_wire) "
-        "OR id NOT IN (SELECT id FROM content_header)",
+        "OR id NOT IN (SELECT id FROM content_header) "
+        "OR (id NOT IN (SELECT id FROM content_sort) AND id NOT IN (SELECT content FROM unsorted))",
     )
     for content in {*check.unparsed, *(ContentId(each) for (each,) in incomplete)} - lost:
         _parse_again(tx, content)
@@ -141,6 +142,7 @@ def _parse_again(tx: Transaction, content: ContentId) -> None:
     staged = stage(_octets(tx, content), tx.connection, tx.blobs)
     tx.execute("INSERT OR REPLACE INTO content_wire VALUES(?, ?, ?, ?, ?)", (content, *staged.wire))
     tx.execute("INSERT OR REPLACE INTO content_header VALUES(?, ?, ?, ?, ?, ?)", (content, *staged.header))
+    tx.execute(sort_rows.INSERT, (content, *staged.sorting))
     tx.execute(
         "UPDATE content SET sent_date = ?, sent_time = ? WHERE id = ?", (staged.sent_date, staged.sent_time, content)
     )

@@ -213,5 +213,26 @@ CREATE INDEX member_flags_modseq ON member_flags(mailbox, member, modseq);
 # member_state.seen: messages that the member has ``\Seen`` on, whether or not that flag is private now.
 # meta.content: the last content id given out. unreferenced: contents for the sweeper to look at.
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING)
+_SORT: Final = """
+CREATE TABLE content_sort(
+    id INTEGER PRIMARY KEY REFERENCES content(id),
+    subject TEXT NOT NULL,
+    is_reply INTEGER NOT NULL,
+    cc TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    display_sender TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    display_recipient TEXT NOT NULL,
+    message_id INTEGER,
+    ancestors BLOB NOT NULL
+) STRICT;
+CREATE TABLE unsorted(
+    content INTEGER PRIMARY KEY
+) STRICT;
+INSERT INTO unsorted SELECT id FROM content;
+"""
+# content_sort: what SORT and THREAD compare, see sort_rows.py; ``ancestors`` holds hashes of message-ids, eight octets
+#   each, little-endian. unsorted: contents that came in before the table was there and still wait for their row.
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING, _SORT)
 """Scripts in order; a database of ``user_version`` n has seen the first n of them."""

@@ -18,6 +18,8 @@ from mailwren.message.parse import parse_message
 from mailwren.message.sections import dump_part
 from mailwren.store.blobs.api import BlobHash, BlobStore
 from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE, PLACE_RAW
+from mailwren.store.sqlite.sort_rows import SortRow, sort_row
+from mailwren.store.sqlite.text_values import storable, thread_key
 
 Octets: TypeAlias = bytes | mmap.mmap
 _LEVEL: Final = 3
@@ -52,6 +54,7 @@ class Staged:
     sent_time: int | None
     wire: tuple[bytes, bytes, bytes, bytes]
     header: tuple[str, str, str, int, bytes]
+    sorting: SortRow
     thread_keys: list[int]
     """Hashes of its own message-id (first, if it has one) and of those it refers to."""
 
@@ -94,7 +97,14 @@ def stage(octets: Octets, connection: apsw.Connection, blobs: BlobStore) -> Stag
         parsed.sent_date,
         parsed.sent_time,
         (parsed.envelope, parsed.body, parsed.body_structure, dump_part(parsed.root)),
-        (_text(parsed.message_id), _text(parsed.subject), _text(parsed.preview), len(header), pack_header(header)),
+        (
+            storable(parsed.message_id),
+            storable(parsed.subject),
+            storable(parsed.preview),
+            len(header),
+            pack_header(header),
+        ),
+        sort_row(parsed.sort_keys),
         [thread_key(each) for each in keys],
     )
     # A row alone is no promise: its file may have been lost, and then these octets bring it back.
@@ -124,14 +134,3 @@ def pack_header(header: bytes) -> bytes:
         return header
     packed = _compressors.header.compress(header)
     return packed if len(packed) < len(header) else header
-
-
-def _text(text: str) -> str:
-    """Text as the database can hold it: half surrogates replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def thread_key(message_id: str) -> int:
-    """A message-id as a signed 64-bit number; equal numbers for different ones only by a rare chance."""
-    digest = hashlib.blake2b(message_id.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)

@@ -11,7 +11,7 @@ from mailwren.base import limits
 from mailwren.base.logs import log
 from mailwren.store.blobs.api import BlobHash
 from mailwren.store.errors import StoreError
-from mailwren.store.sqlite import sweeping
+from mailwren.store.sqlite import sort_rows, sweeping
 from mailwren.store.sqlite.account import SqliteAccount
 from mailwren.store.sqlite.failures import FAILURES
 
@@ -37,6 +37,7 @@ async def sweep_regularly(account: SqliteAccount, clock: Callable[[], float], re
     await asyncio.sleep(limits.SWEEP_FIRST_SECONDS)
     while True:
         try:
+            await sort_earlier(account)
             due = partial(sweeping.claim, now=clock(), every=limits.SWEEP_SECONDS)
             if await account.run_in_writer(due):
                 swept = await sweep(account, clock(), restorable=restorable)
@@ -74,6 +75,15 @@ async def sweep(
     for mailbox in await account.in_thread(sweeping.long_logs):
         await account.run_in_writer(partial(sweeping.shorten_log, mailbox=mailbox))
     return result
+
+
+async def sort_earlier(account: SqliteAccount) -> None:
+    """Have the sort keys of messages that came in before those were kept. Raises StoreError, apsw.Error, OSError."""
+    while True:
+        contents, rows = await account.in_thread(sort_rows.pending)
+        if not contents:
+            return
+        await account.run_in_writer(partial(sort_rows.store, contents=contents, rows=rows))
 
 
 async def _contents(account: SqliteAccount, result: Swept) -> None:

@@ -1,0 +1,72 @@
+"""What SORT and THREAD compare of a message (RFC 5256 §3, RFC 5957 §3), extracted from its header at arrival. Pure.
+
+Texts stay as they are: which of them are equal and which come first is the collation's business, and differs with the
+comparator that a client chose (RFC 5255 §4.7) and with the Unicode version of the program that compares.
+"""
+
+from mailwren.base import limits
+from mailwren.message import charsets
+from mailwren.message.address import Address, first_address
+from mailwren.message.api import SortKeys
+from mailwren.message.base_subject import base_subject
+from mailwren.message.encoded_words import decode_header
+from mailwren.message.header import Header, unfold
+from mailwren.message.message_ids import thread_identifiers
+from mailwren.message.text import header_charset
+
+
+def sort_keys(header: Header, hint: str = "") -> SortKeys:
+    """Extract everything from a header.
+
+    Args:
+        header: the message's header.
+        hint: charset that 8-bit octets of the header are tried in when they are not UTF-8.
+    """
+    subject = base_subject(decode_header(header.get(b"subject") or b"", hint))
+    sender, recipient = _first(header, b"from"), _first(header, b"to")
+    own, references = thread_identifiers(
+        header.get(b"message-id"), header.get(b"references"), header.get(b"in-reply-to")
+    )
+    return SortKeys(
+        subject.text,
+        subject.is_reply,
+        _mailbox(_first(header, b"cc"), hint),
+        _mailbox(sender, hint),
+        _display(sender, hint),
+        _mailbox(recipient, hint),
+        _display(recipient, hint),
+        own,
+        references,
+    )
+
+
+def sort_keys_of(block: bytes) -> SortKeys:
+    """The same out of a header block, for messages that came in before their keys were kept."""
+    header = Header(block)
+    return sort_keys(header, header_charset(header, block))
+
+
+def _first(header: Header, name: bytes) -> Address | None:
+    """The first entry of the list that ENVELOPE shows; where a group is first, that is its name."""
+    values = header.all(name)
+    return first_address(b",".join([unfold(value) for value in values])) if values else None
+
+
+def _mailbox(address: Address | None, hint: str) -> str:
+    return _text(address.mailbox, hint) if address is not None and address.mailbox else ""
+
+
+def _display(address: Address | None, hint: str) -> str:
+    """The display sort value (RFC 5957 §3): the decoded name, else the address."""
+    if address is None:
+        return ""
+    name = decode_header(address.name, hint)[: limits.SORT_TEXT] if address.name else ""
+    if name or not address.mailbox:
+        return name
+    mailbox = _text(address.mailbox, hint)
+    return mailbox if address.host is None else f"{mailbox}@{_text(address.host, hint)}"
+
+
+def _text(octets: bytes, hint: str) -> str:
+    text = octets.decode("ascii") if octets.isascii() else charsets.decode_unlabelled(octets, hint)
+    return text[: limits.SORT_TEXT]

@@ -1,0 +1,109 @@
+"""SORT and UID SORT (RFC 5256 §3), with RETURN options (RFC 5267 §3)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailwren.base.ranges import RangeSet
+from mailwren.imap import charsets
+from mailwren.imap.core.arguments import SearchKey
+from mailwren.imap.core.search import write_esearch
+from mailwren.imap.errors import Refused
+from mailwren.imap.ext.condstore import searches_modseq
+from mailwren.imap.ext.context import write_no_update
+from mailwren.imap.ext.sort import Sort, SortCriterion, write_sort
+from mailwren.search.plan import QueryTooDeep
+from mailwren.search.sort_columns import SortField
+from mailwren.search.sort_order import Criterion, Order
+from mailwren.search.sorting import Scope
+from mailwren.server.core.search_answer import Found, return_data, saved
+from mailwren.server.core.search_query import to_query
+from mailwren.server.ext import condstore, filters
+from mailwren.server.ext.i18n import collation_of
+from mailwren.server.table import Completion, Request
+from mailwren.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from mailwren.search.query import Query
+    from mailwren.server.session import Session
+
+
+async def run_sort(session: "Session", arguments: Sort, request: Request) -> Completion | None:
+    """Find messages and answer in the order that the client asked for."""
+    view = session.mailbox.view
+    returns = arguments.returns
+    try:
+        key = await searched(session, arguments.key, arguments.charset)
+        positions = await _sorted(session, key, arguments.criteria)
+    except (Refused, StoreError):
+        if returns is not None and "SAVE" in returns:
+            session.saved = RangeSet()  # as SEARCH does (RFC 9051 §6.4.4.1)
+        raise
+    uids = [view.uids[position] for position in positions]
+    numbers = uids if request.by_uid else [each + 1 for each in positions]
+    modseqs = condstore.found_modseqs(session.mailbox, key, positions)
+    if returns is None:
+        session.send(write_sort(numbers, max(modseqs, default=0)))
+    else:
+        found = Found(numbers, uids, returns, dict(arguments.return_values), modseqs, is_sorted=True)
+        _answer(session, request, found)
+    return missing(session, request)
+
+
+def _answer(session: "Session", request: Request, found: Found) -> None:
+    if found.returns != {"SAVE"}:
+        session.send(write_esearch(request.tag, request.by_uid, return_data(found)))
+    if "UPDATE" in found.returns:
+        session.send(write_no_update(request.tag, "Results in an order are not kept up to date"))
+    if "SAVE" in found.returns:
+        session.saved = saved(found)
+
+
+async def _sorted(session: "Session", key: SearchKey, criteria: Sequence[SortCriterion]) -> list[int]:
+    """The positions in the view of the messages that match, in the order asked for.
+
+    Raises:
+        BadCommand: a message number that does not exist.
+        Refused: keys nested too deep.
+        StoreError: as it comes.
+    """
+    order = Order(tuple(map(_criterion, criteria)), collation_of(session))
+    try:
+        return await session.context.sorter.sort(scope(session), query_of(session, key), order)
+    except QueryTooDeep as error:
+        raise Refused(str(error), b"LIMIT") from error
+
+
+def _criterion(criterion: SortCriterion) -> Criterion:
+    return Criterion(SortField(criterion.key), criterion.reverse)
+
+
+# --- what THREAD has in common ------------------------------------------------------------------------------
+def scope(session: "Session") -> Scope:
+    """The selected mailbox as the client knows it."""
+    selected = session.mailbox
+    view = selected.view
+    return Scope(selected.account, selected.state, view.uids, view.count, session.progress.report)
+
+
+async def searched(session: "Session", key: SearchKey, charset: str) -> SearchKey:
+    """The search program with its filters put in; one that asks for mod-sequences turns CONDSTORE on.
+
+    Raises:
+        BadCommand: filters in another charset than theirs.
+        Refused: an unknown charset, or a filter that there is not.
+    """
+    charsets.require(charset)
+    resolved = await filters.resolve(session, key, charset)
+    if searches_modseq(resolved):
+        condstore.enable(session)
+    return resolved
+
+
+def query_of(session: "Session", key: SearchKey) -> "Query":
+    """What is looked for in the selected mailbox. Raises BadCommand: a message number that does not exist."""
+    return to_query(key, session.mailbox.view, session.saved, session.context.wall_clock, session.comparator)
+
+
+def missing(session: "Session", request: Request) -> Completion | None:
+    """A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3)."""
+    return Completion(code=b"EXPUNGEISSUED") if session.mailbox.view.stale and not request.by_uid else None

@@ -205,7 +205,9 @@ SEARCHES = st.one_of(
 CRITERIA = st.lists(st.builds(SortCriterion, st.sampled_from(sorted(SORT_KEYS)), st.booleans()), min_size=1, max_size=4)
 CHARSET_SEARCHES = st.one_of(_searches("UTF-8", TEXT), _searches("KOI8-R", _in_charset("KOI8-R")))
 SORTS = st.builds(
-    lambda criteria, found: Sort(tuple(criteria), found.key, found.charset, found.returns), CRITERIA, CHARSET_SEARCHES
+    lambda criteria, found: Sort(tuple(criteria), found.key, found.charset, found.returns, found.return_values),
+    CRITERIA,
+    CHARSET_SEARCHES,
 )
 THREADS = st.builds(
     lambda algorithm, found: Thread(algorithm, found.key, found.charset), st.sampled_from(ALGORITHMS), CHARSET_SEARCHES

@@ -28,6 +28,7 @@ const message = readFileSync(MESSAGE);
 const client = connection();
 await client.connect();
 seen.encrypted = client.secureConnection;
+seen.compressed = Boolean(client._inflate && client._deflate);
 seen.server = client.serverInfo.name;
 seen.namespace = client.namespace;
 

@@ -47,6 +47,7 @@ JVBERi0xLjQ=
 AUTHOR = [{"name": "Jürgen", "address": "juergen@example.org"}]
 EXPECTED = {
     "encrypted": True,
+    "compressed": True,
     "server": "Mailwren",
     "namespace": {"prefix": "", "delimiter": "/"},
     "mailboxes": [

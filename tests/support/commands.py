@@ -13,6 +13,7 @@ from mailwren.imap.core.mailboxes import SPECIAL_USES
 from mailwren.imap.core.search import all_of, any_of
 from mailwren.imap.ext import mailbox_filter, notify
 from mailwren.imap.ext.acl import MailboxAndIdentifier, SetAcl
+from mailwren.imap.ext.compress import Compress
 from mailwren.imap.ext.context import CancelUpdate
 from mailwren.imap.ext.i18n import Comparator
 from mailwren.imap.ext.language import Language
@@ -329,6 +330,7 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
         ).map(tuple),
     ),
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
+    b"COMPRESS": st.builds(Compress, ATOMS.map(str.upper)),
     b"REPLACE": st.builds(a.Replace, ONE_MESSAGE, NAMES, MESSAGES),
     b"NOTIFY": NOTIFIES,
     b"SORT": SORTS,

@@ -4,11 +4,12 @@ import re
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 PATIENCE = 10.0
 """Seconds until a test gives up waiting."""
@@ -34,6 +35,8 @@ class Connection:
             self.raw = tls.wrap_socket(self.raw)
         self._buffer = b""
         self._tags = count(1)
+        self._deflater: Any = None
+        self._inflater: Any = None
         self.greeting = self.line()
 
     def __enter__(self) -> Self:
@@ -50,8 +53,16 @@ class Connection:
             self.raw.close()
 
     def send(self, data: bytes) -> None:
-        """Send octets as they are."""
+        """Send octets as they are, compressed once that is on."""
+        if self._deflater is not None:
+            data = self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH)
         self.raw.sendall(data)
+
+    def compress(self) -> None:
+        """Turn compression on (RFC 4978)."""
+        self.ok(b"COMPRESS DEFLATE")
+        self._deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self._inflater = zlib.decompressobj(wbits=-15)
 
     def line(self) -> bytes:
         """One response with its literals and line end. Raises Closed, TimeoutError."""
@@ -155,7 +166,7 @@ class Connection:
             raise Closed(repr(self._buffer[-200:])) from error
         if not piece:
             raise Closed(repr(self._buffer[-200:]))
-        self._buffer += piece
+        self._buffer += piece if self._inflater is None else self._inflater.decompress(piece)
 
 
 class LmtpConnection:

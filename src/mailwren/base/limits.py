@@ -55,6 +55,10 @@ READ_AHEAD: Final = 256 * 1024
 """Octets read ahead of the command that runs; reading pauses beyond it, so a client cannot grow our memory."""
 BAD_COMMANDS_BEFORE_LOGIN: Final = 20
 """Wrong commands before login until the connection is closed: HTTP and SMTP speakers, probes."""
+INFLATED_AT_ONCE: Final = 64 * 1024
+"""Octets that a compressed connection inflates before its commands are looked at: bounds what a bomb can do."""
+INFLATIONS_AT_ONCE: Final = 16
+"""So often in one go, while no command is whole; then other connections have their turn."""
 OUTPUT_CHUNK: Final = 64 * 1024
 """Output is handed to the transport in pieces of about this size, then waits for the client to read."""
 OUTPUT_HIGH_WATER: Final = 256 * 1024

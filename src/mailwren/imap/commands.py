@@ -11,6 +11,7 @@ from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.ext import (
     acl,
+    compress,
     condstore,
     context,
     filters,
@@ -26,6 +27,7 @@ from mailwren.imap.ext import (
     sort,
     thread,
     uidbatches,
+    unauthenticate,
     within,
 )
 from mailwren.imap.ext.notify import notify_syntax
@@ -88,6 +90,8 @@ XLIST: Final = listing.XLIST
 NAMESPACE: Final = listing.NAMESPACE
 STATUS: Final = status.status_syntax(STATUS_ITEMS)
 APPEND: Final = append.APPEND
+COMPRESS: Final = compress.COMPRESS
+UNAUTHENTICATE: Final = unauthenticate.UNAUTHENTICATE
 IDLE: Final = idle.IDLE
 CLOSE: Final = select.CLOSE
 UNSELECT: Final = select.UNSELECT
@@ -123,6 +127,7 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(CANCELUPDATE, GETMETADATA, SETMETADATA),
     REPLACE,
     *(SORT, THREAD, COMPARATOR),
+    *(COMPRESS, UNAUTHENTICATE),
     NOTIFY,
     *(SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS),
 )

@@ -116,6 +116,11 @@ class Framer:
         return self._step == self._read_line and not self._fragments
 
     @property
+    def undecided(self) -> bool:
+        """Whether a literal waits to be accepted or refused: more octets would only pile up."""
+        return self._step == self._wait_for_owner
+
+    @property
     def buffered(self) -> int:
         """Octets that wait to be looked at: stop reading from the client while no events are taken."""
         return len(self._buffer)

@@ -32,7 +32,19 @@ from mailwren.server.core import (
     store,
 )
 from mailwren.server.core import list as listing
-from mailwren.server.ext import acl, context, i18n, language, metadata, replace, sort, thread, uidbatches
+from mailwren.server.ext import (
+    acl,
+    compress,
+    context,
+    i18n,
+    language,
+    metadata,
+    replace,
+    sort,
+    thread,
+    uidbatches,
+    unauthenticate,
+)
 from mailwren.server.ext.notify import run_notify
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.session import Session
@@ -80,6 +92,8 @@ COMMANDS: tuple[AnyCommand, ...] = (
     # What is too large is taken in all the same: the answer has to say how large it may be (RFC 5464 §4.3).
     Command(syntax.SETMETADATA, State.LOGGED_IN, metadata.run_set_metadata, Effect.TAKES_MESSAGE),
     Command(syntax.COMPARATOR, State.LOGGED_IN, i18n.run_comparator),
+    Command(syntax.COMPRESS, State.LOGGED_IN, compress.run_compress),
+    Command(syntax.UNAUTHENTICATE, State.LOGGED_IN, unauthenticate.run_unauthenticate),
     Command(syntax.IDLE, State.LOGGED_IN, idle.run_idle),
     Command(syntax.NOTIFY, State.LOGGED_IN, run_notify),
     # selected
@@ -187,6 +201,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("SAVEDATE", "RFC 8514 §4.1", State.LOGGED_IN),
     Capability("WITHIN", "RFC 5032 §2", State.LOGGED_IN),
     Capability("REPLACE", "RFC 8508 §3.1", State.LOGGED_IN),
+    Capability("COMPRESS=DEFLATE", "RFC 4978 §3", State.LOGGED_IN, compress.compression_offered),
+    Capability("UNAUTHENTICATE", "RFC 8437 §3", State.LOGGED_IN),
     Capability("CATENATE", "RFC 4469 §2", State.LOGGED_IN),
     Capability("URL-PARTIAL", "RFC 5550 §5.7.1", State.LOGGED_IN),
     Capability("LANGUAGE", "RFC 5255 §3"),
@@ -337,6 +353,13 @@ class Features:
         framer.line_limit = limits.LINE
         framer.command_limit = limits.COMMAND_IN_MEMORY
         policy.message_limit = config.message_size_limit
+
+    @staticmethod
+    def unauthenticated(framer: Framer, policy: LiteralPolicy) -> None:
+        """Nobody is known again: nobody may send much."""
+        framer.line_limit = limits.LINE_BEFORE_LOGIN
+        framer.command_limit = limits.COMMAND_BEFORE_LOGIN
+        policy.message_limit = 0
 
 
 def _wrong_state(state: State, wanted: State) -> str:

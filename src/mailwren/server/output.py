@@ -61,8 +61,20 @@ class Output:
 
     async def flush(self) -> None:
         """Hand queued output to the transport and wait while the client does not read."""
+        if self._output_size > limits.OUTPUT_CHUNK and self.connection.deflating:
+            await self._hand_over_in_pieces()
         self.hand_over()
         await self.connection.drain(self.context.config.write_timeout)
+
+    async def _hand_over_in_pieces(self) -> None:
+        """Leave others their turn while much is compressed; what is queued meanwhile goes out behind it."""
+        data = b"".join(self._output)
+        self._output = [data[start : start + limits.OUTPUT_CHUNK] for start in range(0, len(data), limits.OUTPUT_CHUNK)]
+        while len(self._output) > 1:
+            piece = self._output.pop(0)
+            self._output_size -= len(piece)
+            self.connection.write(piece)
+            await self.context.turns.rest()
 
     async def breathe(self) -> None:
         """For long commands, between messages: flush what is much, let others run after a slice of time."""

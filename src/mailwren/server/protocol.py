@@ -1,4 +1,4 @@
-"""The asyncio side of one IMAP connection: octets in and out, flow control, TLS. Knows nothing of commands.
+"""The asyncio side of one IMAP connection: octets in and out, flow control, compression, TLS. Knows no commands.
 
 Reading is paused while more waits than the session takes; writing makes the session wait while the client does not
 read. So no client can grow the server's memory.
@@ -12,7 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from mailwren.base import limits
-from mailwren.imap.framing import Framer
+from mailwren.imap.errors import Bye
+from mailwren.imap.framing import Event, Framer
+from mailwren.server.compression import DamagedStream, Deflater, Inflater
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -29,8 +31,11 @@ class ImapProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_closed",
+        "_deflater",
+        "_eof",
         "_factory",
         "_handshaking",
+        "_inflater",
         "_loop",
         "_reading_paused",
         "_task",
@@ -38,7 +43,6 @@ class ImapProtocol(asyncio.Protocol):
         "_waiter",
         "_writable",
         "arrivals",
-        "eof",
         "framer",
         "peer",
         "secure",
@@ -58,7 +62,9 @@ class ImapProtocol(asyncio.Protocol):
         self.framer = framer
         self.secure = secure
         self.peer = ""
-        self.eof = False
+        self._eof = False
+        self._inflater: Inflater | None = None
+        self._deflater: Deflater | None = None
         self.arrivals = 0
         """How often octets came in: whoever asks again sees whether any came meanwhile."""
         self._loop = asyncio.get_running_loop()
@@ -79,27 +85,37 @@ class ImapProtocol(asyncio.Protocol):
         if self.session is not None:
             return
         self.peer = _address(transport.get_extra_info("peername"))
-        self.session = self._factory(self)
-        self._task = self._loop.create_task(self.session.run())
-        self._task.add_done_callback(self._session_ended)
+        self.begin_session(greet=True)
 
-    def _session_ended(self, _task: "asyncio.Task[None]") -> None:
+    def begin_session(self, *, greet: bool = False) -> "Session":
+        """Let a new session, of nobody yet, serve the connection."""
+        self.session = self._factory(self)
+        self._task = self._loop.create_task(self.session.run(greet=greet))
+        self._task.add_done_callback(self._session_ended)
+        return self.session
+
+    def _session_ended(self, task: "asyncio.Task[None]") -> None:
         """Let go at once of what an unfinished command holds, a spool file perhaps, and of the session."""
+        if task is not self._task:
+            return  # another session has begun
         self.framer.close()
         self.session = self._task = None
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived and wake the session."""
         self.arrivals += 1
-        self.framer.feed(data)
-        if self.framer.buffered > limits.READ_AHEAD and not self._reading_paused and self.transport is not None:
+        if self._inflater is None:
+            self.framer.feed(data)
+        else:
+            self._inflater.feed(data)
+        if self._buffered > limits.READ_AHEAD and not self._reading_paused and self.transport is not None:
             self._reading_paused = True
             self.transport.pause_reading()
         self.wake()
 
     def eof_received(self) -> bool:
         """The client will send no more: what it sent is still answered."""
-        self.eof = True
+        self._eof = True
         self.wake()
         return not self.secure
 
@@ -107,7 +123,8 @@ class ImapProtocol(asyncio.Protocol):
         """End the session, wherever it is."""
         del exc
         self._closed = True
-        self.eof = True
+        self._eof = True
+        self._inflater = self._deflater = None
         self.wake()
         if self._writable is not None and not self._writable.done():
             self._writable.set_exception(ConnectionClosed())
@@ -138,6 +155,41 @@ class ImapProtocol(asyncio.Protocol):
         return self._writable is not None or self._closed
 
     @property
+    def eof(self) -> bool:
+        """Whether nothing more will come, neither from the client nor out of what it sent compressed."""
+        return self._eof and (self._inflater is None or not self._inflater.waiting)
+
+    @property
+    def _buffered(self) -> int:
+        return self.framer.buffered + (0 if self._inflater is None else self._inflater.waiting)
+
+    def next_event(self) -> Event | None:
+        """The framer's next event; ``None`` when it takes more octets, or others are to have their turn first.
+
+        Raises:
+            Bye: the client's compressed octets cannot be read.
+            Exception: as :meth:`Framer.next_event`.
+        """
+        event = self.framer.next_event()
+        if event is None and self._inflater is not None:
+            event = self._next_inflated(self._inflater)
+        return event
+
+    def _next_inflated(self, inflater: Inflater) -> Event | None:
+        for _ in range(limits.INFLATIONS_AT_ONCE):
+            if not inflater.waiting or self.framer.undecided:
+                return None
+            try:
+                self.framer.feed(inflater.piece())
+            except DamagedStream as error:
+                raise Bye(f"Compression failed: {error}") from error
+            event = self.framer.next_event()
+            if event is not None:
+                return event
+        self._loop.call_soon(self.wake)
+        return None
+
+    @property
     def closed(self) -> bool:
         """Whether the connection is gone."""
         return self._closed
@@ -150,6 +202,8 @@ class ImapProtocol(asyncio.Protocol):
         if self._reading_paused and self.transport is not None:
             self._reading_paused = False
             self.transport.resume_reading()
+        if self._deflater is not None:
+            self._deflater.rest()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
@@ -164,7 +218,7 @@ class ImapProtocol(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Hand octets to the transport; during a TLS handshake nothing is said in the clear."""
         if self.transport is not None and not self._closed and not self._handshaking:
-            self.transport.write(data)
+            self.transport.write(data if self._deflater is None else self._deflater.pack(data))
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - one deadline a client, not a caller's choice
         """Wait until the client has read enough.
@@ -206,6 +260,37 @@ class ImapProtocol(asyncio.Protocol):
         self.transport = transport
         self.transport.set_write_buffer_limits(high=limits.OUTPUT_HIGH_WATER)
         self.secure = True
+
+    @property
+    def deflating(self) -> bool:
+        """Whether what is written is compressed here, which takes its time."""
+        return self._deflater is not None
+
+    @property
+    def compressed(self) -> bool:
+        """Whether what is sent is compressed already, here or by TLS."""
+        return self.deflating or self.compressed_by_tls
+
+    @property
+    def compressed_by_tls(self) -> bool:
+        """Whether TLS compresses (RFC 3749), which today's libraries no longer do."""
+        return self.transport is not None and self.transport.get_extra_info("compression") is not None
+
+    def start_compression(self) -> None:
+        """Compress all that is written from now on; all that comes, and has come already, is compressed."""
+        self._deflater, self._inflater = Deflater(), Inflater()
+        self._inflater.feed(self.framer.take_buffered())
+
+    def end_compression(self) -> None:
+        """Write as it is from now on; what comes, or was not looked at yet, is no longer compressed (RFC 8437 §4.1)."""
+        if self._inflater is not None:
+            self.framer.feed(self._inflater.take_rest())
+        self._deflater = self._inflater = None
+
+    def tick(self) -> None:
+        """Now and then: let go of memory that is not in use."""
+        if self._deflater is not None:
+            self._deflater.tick()
 
     def close(self) -> None:
         """Close after what was written has gone out; in the middle of a TLS handshake at once.

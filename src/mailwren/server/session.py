@@ -85,6 +85,8 @@ class Session(Output):
         self._bad_commands = 0
         self._peeked: Event | None = None
         self._ended = False
+        self._anew = False
+        """Another session is to begin on the connection when this one has ended."""
         self._counted = False
         self._unwatch: Callable[[], None] | None = None
         self._mailbox_hint = False
@@ -264,13 +266,12 @@ class Session(Output):
 
     def _frame(self) -> Event | None:
         """What the framer has; a command for whose message there is no room is skipped like one that is too large."""
-        framer = self.connection.framer
         try:
-            return framer.next_event()
+            return self.connection.next_event()
         except OSError as error:
             log.error("no room for a message", reason=str(error))
             text = "No room to take in your message now, try again later"
-            return Overflow(framer.abandon_command(), b"", OverflowKind.ROOM, text)
+            return Overflow(self.connection.framer.abandon_command(), b"", OverflowKind.ROOM, text)
 
     async def read_line(self) -> bytes:
         """One line outside of the command grammar: a SASL response. Raises ConnectionClosed, BadCommand."""
@@ -288,7 +289,7 @@ class Session(Output):
         while True:
             if self.context.stopping:
                 raise Bye("Server is shutting down", b"UNAVAILABLE")
-            event = self.connection.framer.next_event()
+            event = self.connection.next_event()
             if isinstance(event, LineFrame):
                 return event.line
             if isinstance(event, Overflow):
@@ -300,12 +301,13 @@ class Session(Output):
             await self._wait()
 
     # --- the loop -------------------------------------------------------------------------------------------
-    async def run(self) -> None:
-        """Serve the connection from greeting to end; never raises."""
+    async def run(self, *, greet: bool = True) -> None:
+        """Serve the connection to its end; never raises. Not the first session of a connection greets nobody."""
         try:
             if self._admitted():
-                self.send(self.features.greeting(self))
-                await self.flush()
+                if greet:
+                    self.send(self.features.greeting(self))
+                    await self.flush()
                 while not self._ended:
                     event = await self.next_event()
                     self._running = True
@@ -484,6 +486,10 @@ class Session(Output):
         """No command will be read after this one."""
         self._ended = True
 
+    def begin_anew(self) -> None:
+        """Another session, of nobody yet, reads the commands after this one."""
+        self._ended = self._anew = True
+
     def hint(self, account_id: str, mailbox: MailboxId) -> None:
         """A mailbox of an account that is watched may have changed."""
         selected = self.selected
@@ -499,6 +505,7 @@ class Session(Output):
         A client that has asked for notifications idles all the time. Nor is a command that runs or a message that is
         on its way silence: lines can be slow.
         """
+        self.connection.tick()
         listening = self.idling or (self.notifications is not None and self.notifications.listening)
         if listening:
             self._mailbox_hint = True
@@ -538,7 +545,11 @@ class Session(Output):
         if self._account is not None:
             await self.context.store.release(self._account)
             self._account = None
-        self.connection.close()
+        if self._anew and not self.connection.closed:
+            self.features.unauthenticated(self.connection.framer, self.policy)
+            self.connection.begin_session().client_id = self.client_id
+        else:
+            self.connection.close()
 
 
 def _first_words(frame: CommandFrame) -> str:

@@ -130,7 +130,10 @@ class Player:
     async def _lines(self, client: Client, batch: list[Step]) -> None:
         for step in batch:
             if step.next_line is not None:
-                line = await client.line()
+                try:
+                    line = await client.line()
+                except TimeoutError:
+                    raise AssertionError(f"{step.where}: nothing came") from None
                 assert self._match(step.next_line, line[:-2].decode("utf-8", "replace")), f"{step.where}: got {line!r}"
             if not step.tagged and step.expected:
                 command, tag = self._open.pop(step.connection)

@@ -14,7 +14,7 @@ Rules for whoever edits this file:
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -63,13 +63,13 @@ class Names:
             self, "parents", frozenset(parent for name in self.mailboxes for parent in names.parents(name))
         )
 
-    def attributes(self, name: str) -> tuple[str, ...]:
+    def attributes(self, name: str, *, subscribed: Collection[str]) -> tuple[str, ...]:
         """What LIST says of a name: whether it is there, has children and is subscribed to, and its special uses."""
         mailbox = self.mailboxes.get(name)
         found: list[str] = [] if mailbox is not None else ["\\NonExistent", "\\Noselect"]
         if mailbox is not None or name in self.parents:
             found.append("\\HasChildren" if name in self.parents else "\\HasNoChildren")
-        if name in self.subscribed:
+        if name in subscribed:
             found.append("\\Subscribed")
         return (*found, *(mailbox.special_use if mailbox is not None else ()))
 
@@ -137,15 +137,19 @@ class Digest:
         account: as the sessions' user sees it.
         names: the list of mailboxes as last read.
         version: grows whenever anything is other than it was.
+        annotated: the mod-sequence of the last annotation that was set or removed.
         reading: how often the list was begun to be read: a change made before is in all ``Names`` of larger numbers.
+        seen: how often it was read to the end.
     """
 
-    def __init__(self, account: "Account") -> None:
-        """Nothing is known before :meth:`start`."""
+    def __init__(self, account: "Account", member: str) -> None:
+        """Nothing is known before :meth:`start`. ``member`` is the user whose private annotations count."""
         self.account: Final = account
+        self.annotated = ModSeq(0)
+        self._member: Final = member
         self.names = Names({}, frozenset())
         self.version = 0
-        self.reading = 0
+        self.reading = self.seen = 0
         self._loop: Final = asyncio.get_running_loop()
         self._records: Final[OrderedDict[MailboxId, Record]] = OrderedDict()
         self._watchers: Final[dict[object, Callable[[], None]]] = {}
@@ -166,7 +170,7 @@ class Digest:
         await self.refresh()
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Be called whenever the version has grown. Returns what ends it."""
+        """Be called whenever the version has grown or the list was read. Returns what ends it."""
         key = object()
         self._watchers[key] = callback
         return lambda: self._watchers.pop(key, None) and None
@@ -183,11 +187,11 @@ class Digest:
             if not dirty:
                 return
             try:
-                changed = await (self._read_all() if ALL_MAILBOXES in dirty else self._read_some(dirty))
+                told = await (self._read_all() if ALL_MAILBOXES in dirty else self._read_some(dirty))
             except BaseException:
                 self._dirty |= dirty
                 raise
-        if changed:
+        if told:
             for callback in list(self._watchers.values()):
                 callback()
 
@@ -281,8 +285,13 @@ class Digest:
             for gone in self._records.keys() - self.names.by_id.keys():
                 del self._records[gone]
             changed = True
+        annotations = await self.account.annotation_changes(self.annotated, self._member)
+        if annotations:
+            self.annotated = max(each.modseq for each in annotations)
+            changed = True
         self.version += changed
-        return changed
+        self.seen = number
+        return True  # what a session did itself may have been undone
 
     def _take(self, mailbox: Mailbox, version: int) -> None:
         record = self._records.get(mailbox.id)
@@ -295,9 +304,9 @@ class Digest:
         self._records.move_to_end(mailbox.id)
 
 
-def _lines(mailboxes: Mapping[str, Mailbox]) -> dict[str, tuple[MailboxId, tuple[str, ...]]]:
-    """What of mailboxes is seen in LIST."""
-    return {name: (mailbox.id, mailbox.special_use) for name, mailbox in mailboxes.items()}
+def _lines(mailboxes: Mapping[str, Mailbox]) -> dict[str, tuple[MailboxId, tuple[str, ...], Mapping[str, str]]]:
+    """What of mailboxes is seen in LIST, and by whom."""
+    return {name: (mailbox.id, mailbox.special_use, mailbox.acl) for name, mailbox in mailboxes.items()}
 
 
 def _empty(mailbox: Mailbox) -> Mailbox:
@@ -314,11 +323,13 @@ class Digests:
     def __init__(self) -> None:
         self._digests: Final[dict[Account, Digest]] = {}
 
-    async def watch(self, account: "Account", callback: Callable[[], None]) -> tuple[Digest, Callable[[], None]]:
-        """The digest of an account, up to date, and what ends watching it. Raises StoreError."""
+    async def watch(
+        self, account: "Account", member: str, callback: Callable[[], None]
+    ) -> tuple[Digest, Callable[[], None]]:
+        """The digest of an account as a user sees it, up to date, and what ends watching it. Raises StoreError."""
         digest = self._digests.get(account)
         if digest is None:
-            digest = self._digests[account] = Digest(account)
+            digest = self._digests[account] = Digest(account, member)
         unwatch = digest.watch(callback)
 
         def leave() -> None:

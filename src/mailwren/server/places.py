@@ -14,6 +14,7 @@ Rules for whoever edits this file:
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mailwren.auth.errors import DirectoryUnavailable
@@ -98,7 +99,7 @@ class Places:
         parts = take_apart(name)
         if parts is None or await self._is_own(name):
             return Home(self._session.account, name)
-        standing = self._standing()
+        standing = self.standing()
         sharer = (standing.users if parts.root == OTHER_USERS else standing.teams).get(parts.owner)
         if sharer is None:
             raise missing()
@@ -121,7 +122,7 @@ class Places:
             raise missing() from None
         if home.sharer is None:
             return Place(home.account, mailbox, name, self._own_rights(mailbox))
-        place = self._place(home.account, mailbox, home.sharer)
+        place = self.place(home.account, mailbox, home.sharer)
         if place.rights.isdisjoint(REVEALING):
             raise missing()
         return place
@@ -133,7 +134,7 @@ class Places:
             name: Place(account, mailbox, name, self._own_rights(mailbox))
             for name, mailbox in (await account.mailboxes()).items()
         }
-        standing = self._standing()
+        standing = self.standing()
         for sharer in (*standing.users.values(), *standing.teams.values()):
             for place in await self._shared_by(sharer, standing):
                 found.setdefault(place.name, place)
@@ -147,7 +148,7 @@ class Places:
         except NoSuchMailbox:
             return {}
         if home.sharer is not None:
-            return {place.name: place for place in await self._shared_by(home.sharer, self._standing())}
+            return {place.name: place for place in await self._shared_by(home.sharer, self.standing())}
         mailboxes = await home.account.mailboxes()
         return {each: Place(home.account, mailbox, each) for each, mailbox in mailboxes.items()}
 
@@ -160,7 +161,7 @@ class Places:
             log.error("shared mailboxes not listed", account=sharer.account_id, reason=str(error))
             return []
         self._forget_stale(sharer, mailboxes, standing)
-        places = (self._place(account, mailbox, sharer) for mailbox in mailboxes)
+        places = (self.place(account, mailbox, sharer) for mailbox in mailboxes)
         return [place for place in places if "l" in place.rights]
 
     async def check_new(self, name: str) -> Home:
@@ -199,7 +200,7 @@ class Places:
     def _rights(self, mailbox: Mailbox, sharer: Sharer | None) -> frozenset[str]:
         if sharer is None:
             return self._own_rights(mailbox)
-        identifiers = self._standing().identifiers
+        identifiers = self.standing().identifiers
         default = TEAM_RIGHTS if sharer.is_team else ALL_RIGHTS
         return effective_rights(mailbox.acl, identifiers, owner=sharer.account_id, default=default)
 
@@ -207,16 +208,15 @@ class Places:
         if not mailbox.acl:
             return ALL_RIGHTS  # almost always
         account_id = self._session.account.id
-        identifiers = self._standing().identifiers
+        identifiers = self.standing().identifiers
         return effective_rights(mailbox.acl, identifiers, owner=account_id, default=ALL_RIGHTS, always=OWNER_ALWAYS)
 
-    def _place(self, account: "Account", mailbox: Mailbox, sharer: Sharer) -> Place:
-        root = SHARED if sharer.is_team else OTHER_USERS
-        return Place(
-            account, mailbox, put_together(root, sharer.name, mailbox.name), self._rights(mailbox, sharer), sharer
-        )
+    def place(self, account: "Account", mailbox: Mailbox, sharer: Sharer) -> Place:
+        """A mailbox of somebody else, whether this user may know of it or not: the rights tell."""
+        return Place(account, mailbox, self.namer(sharer)(mailbox.name), self._rights(mailbox, sharer), sharer)
 
-    def _standing(self) -> Standing:
+    def standing(self) -> Standing:
+        """Which groups the user is in, and who shares with him: the same object as long as nothing changes."""
         try:
             return self._session.context.users.grants.standing(self._session.account.id)
         except DirectoryUnavailable as error:
@@ -234,6 +234,15 @@ class Places:
                 log.warning("index of shared mailboxes not cleaned", reason=str(error))
 
     # --- accounts -------------------------------------------------------------------------------------------
+    @staticmethod
+    def namer(sharer: Sharer) -> "Callable[[str], str]":
+        """What turns the names within somebody's account into those that this user sees."""
+        return partial(put_together, SHARED if sharer.is_team else OTHER_USERS, sharer.name)
+
+    async def account_of(self, sharer: Sharer) -> "Account":
+        """The account of somebody who shares, as this user sees it. Raises StoreError."""
+        return (await self._open(sharer)).view
+
     async def _open(self, sharer: Sharer) -> _Opened:
         opened = self._opened.get(sharer.account_id)
         if opened is not None:

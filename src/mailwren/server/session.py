@@ -507,6 +507,8 @@ class Session(Output):
         """
         self.connection.tick()
         listening = self.idling or (self.notifications is not None and self.notifications.listening)
+        if self.notifications is not None:
+            self.notifications.suspect()
         if listening:
             self._mailbox_hint = True
             self.connection.wake()

@@ -5,6 +5,7 @@ from typing import Final
 
 from mailwren.imap import names
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
+from mailwren.server.namespaces import take_apart
 
 
 class Filter:
@@ -16,6 +17,11 @@ class Filter:
         """Ask what the client wrote."""
         self._kind: Final = mailboxes.kind
         self._names: Final = frozenset(mailboxes.names)
+
+    @property
+    def reaches_others(self) -> bool:
+        """Whether it can name mailboxes of other users and teams."""
+        return self._kind == "SUBSCRIBED" or any(not name or take_apart(name) is not None for name in self._names)
 
     def has(self, name: str, *, personal: bool, subscribed: Collection[str]) -> bool:
         """Whether the filter names this mailbox; those of the selected mailbox name none.

@@ -1,16 +1,16 @@
-"""NOTIFY (RFC 5465): one session's wishes, what it was told last, and telling it what is new.
+"""NOTIFY (RFC 5465): one session's wishes, and telling its client what is new.
 
 What happens in the selected mailbox goes the way that it always goes (``notices.py``), with the client's wishes as a
-sieve. For all other mailboxes the account's digest is compared with what this session told its client last.
+sieve. For all other mailboxes the accounts' digests are compared with what this session told its client last.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from mailwren.auth.grants import Sharer
 from mailwren.base import limits
-from mailwren.base.ids import MailboxId, ModSeq
+from mailwren.base.ids import MailboxId
 from mailwren.base.logs import log
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import names
@@ -22,11 +22,11 @@ from mailwren.imap.ext.mailbox_filter import SELECTED
 from mailwren.imap.ext.notify import EventGroup, Notify
 from mailwren.server.core.fetch import send_unasked
 from mailwren.server.core.status import ITEMS
-from mailwren.server.digest import Digest, NameChanges, Names, Record
-from mailwren.server.ext.mailbox_filter import Filter
+from mailwren.server.digest import NameChanges, Record
 from mailwren.server.ext.own_changes import OwnChanges
+from mailwren.server.ext.watched import MESSAGES, NO_EVENTS, Watched, Wishes
 from mailwren.server.table import Completion, Request
-from mailwren.store.errors import NoSuchMailbox, StoreError
+from mailwren.store.errors import StoreError
 from mailwren.store.values import Mailbox
 
 if TYPE_CHECKING:
@@ -35,56 +35,34 @@ if TYPE_CHECKING:
     from mailwren.store.api import Account
     from mailwren.store.operations import Operation, Outcome
 
-_NO_EVENTS: Final[frozenset[str]] = frozenset()
-_MESSAGES: Final = frozenset(syntax.MESSAGE_EVENTS)
 _COUNTERS: Final = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
 _CHANGES: Final = frozenset({syntax.FLAG_CHANGE, syntax.ANNOTATION_CHANGE})
+_NAMES: Final = frozenset({syntax.MAILBOX_NAME, syntax.SUBSCRIPTION_CHANGE})
 
 
 async def run_notify(session: "Session", arguments: Notify, _request: Request) -> Completion | None:
     """Tell what has accumulated, then tell what is asked for from now on."""
-    for group in arguments.groups:
-        if not set(group.events) <= set(syntax.EVENTS):
-            raise Refused("There are no such events", syntax.bad_event_code())
+    groups = arguments.groups
+    if any(not set(group.events) <= set(syntax.EVENTS) for group in groups):
+        raise Refused("There are no such events", syntax.bad_event_code())
     if (
-        len(arguments.groups) > limits.NOTIFY_GROUPS
-        or sum(len(group.mailboxes.names) for group in arguments.groups) > limits.NOTIFY_MAILBOXES
+        len(groups) > limits.NOTIFY_GROUPS
+        or sum(len(group.mailboxes.names) for group in groups) > limits.NOTIFY_MAILBOXES
     ):
         raise Refused("Too many mailboxes to watch them one by one", syntax.NOTIFICATION_OVERFLOW)
-    notifications = Notifications(session, arguments.groups)
+    notifications = Notifications(session, groups)
     try:
         await notifications.start()
-        if arguments.status:
-            await notifications.tell_status()
+        await notifications.tell_first(status=arguments.status)
     except BaseException:
         notifications.close()
         raise
-    if arguments.groups:
+    if groups:
         # "a successful NOTIFY SET command implies an implicit NOOP command" (RFC 5465 §3.1)
         session.notify(None)
         await session.tell(may_expunge=True)
     session.notify(notifications)
     return None
-
-
-@dataclass(slots=True)
-class _Group:
-    """Mailboxes other than the selected one, and what is to be told of them."""
-
-    mailboxes: Filter
-    events: frozenset[str]
-
-
-@dataclass(slots=True)
-class _Watched:
-    """One account, and up to where the client was told of it."""
-
-    digest: Digest
-    leave: Callable[[], None]
-    version: int
-    names: Names
-    personal: bool
-    own: OwnChanges = field(default_factory=OwnChanges)
 
 
 class Notifications:
@@ -95,36 +73,31 @@ class Notifications:
         delayed: EXPUNGE waits for a command that allows it (RFC 5465 §6.1.2).
     """
 
-    def __init__(self, session: "Session", groups: Sequence[EventGroup]) -> None:
+    def __init__(self, session: "Session", groups: Sequence[EventGroup] = ()) -> None:
         """Without groups nothing is told at all (NOTIFY NONE)."""
         self._session: Final = session
         selected = next((group for group in groups if group.mailboxes.kind in SELECTED), None)
-        self._selected: Final = frozenset(selected.events) if selected is not None else _NO_EVENTS
+        self._selected: Final = frozenset(selected.events) if selected is not None else NO_EVENTS
         self.delayed: Final = selected is not None and selected.mailboxes.kind == "SELECTED-DELAYED"
         self._attributes: Final = selected.attributes if selected is not None else ()
-        self._groups: Final = [
-            _Group(Filter(group.mailboxes), frozenset(group.events))
-            for group in groups
-            if group.mailboxes.kind not in SELECTED and group.events
-        ]
-        self._wanted: Final = frozenset().union(*(group.events for group in self._groups))
+        self._wishes: Final = Wishes([group for group in groups if group.mailboxes.kind not in SELECTED])
         self.due = False
-        self._watched: list[_Watched] = []
+        self._watched: list[Watched] = []
         self._names_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._arrived = RangeSet()
         self._closed = False
+
+    @property
+    def listening(self) -> bool:
+        """Whether the client wants to hear of anything."""
+        return bool(self._selected or self._wishes)
 
     # --- the selected mailbox -------------------------------------------------------------------------------
     @property
     def selected_events(self) -> bool:
         """Whether the client wants to hear of the selected mailbox."""
         return bool(self._selected)
-
-    @property
-    def listening(self) -> bool:
-        """Whether the client wants to hear of anything."""
-        return bool(self._selected or self._groups)
 
     @property
     def flags(self) -> bool:
@@ -142,19 +115,41 @@ class Notifications:
         if not arrived:
             return
         for watched in self._watched:
-            own = watched.own.added.get(selected.id) if watched.digest.account is selected.account else None
-            arrived = arrived.difference(own.uids) if own is not None else arrived
+            if watched.is_here(selected.account, selected.id):
+                arrived = arrived.difference(watched.own.added_to(selected.id))
         await send_unasked(self._session, selected, selected.view_spans(arrived), self._attributes)
 
-    # --- the other mailboxes --------------------------------------------------------------------------------
+    # --- what is watched ------------------------------------------------------------------------------------
     async def start(self) -> None:
         """Begin to watch. Raises StoreError."""
-        if self._groups or self._attributes:
-            await self._watch(self._session.account, personal=True)
+        if self._wishes or self._attributes:
+            await self._watch(self._session.account, None)
+            await self._watch_others()
 
-    async def _watch(self, account: "Account", *, personal: bool) -> None:
-        digest, leave = await self._session.context.digests.watch(account, self._changed)
-        self._watched.append(_Watched(digest, leave, digest.version, digest.names, personal))
+    async def _watch(self, account: "Account", sharer: Sharer | None) -> Watched:
+        session = self._session
+        digest, leave = await session.context.digests.watch(account, session.account.id, self._changed)
+        name_of = str if sharer is None else session.places.namer(sharer)
+        own = OwnChanges(name_of)
+        watched = Watched(digest, leave, session.places, sharer, digest.version, digest.annotated, own)
+        self._watched.append(watched)
+        return watched
+
+    async def _watch_others(self) -> list[Watched]:
+        """Watch those who share something with the user, and no others any more; those that are new."""
+        if not self._wishes.reaches_others:
+            return []
+        standing = self._session.places.standing()
+        sharers = (*standing.users.values(), *standing.teams.values())
+        known = {watched.sharer for watched in self._watched}
+        new: list[Watched] = []
+        for sharer in sharers:
+            if sharer not in known:
+                try:
+                    new.append(await self._watch(await self._session.places.account_of(sharer), sharer))
+                except StoreError as error:
+                    log.error("shared mailboxes not watched", account=sharer.account_id, reason=str(error))
+        return new
 
     def close(self) -> None:
         """The client wants to hear no more of this, or is gone."""
@@ -167,17 +162,14 @@ class Notifications:
         self._watched.clear()
 
     def _changed(self) -> None:
-        if self._groups and not self._closed:
+        if self._wishes and not self._closed:
             self.due = True
             self._session.connection.wake()
 
-    def wanted(self, name: str, *, personal: bool, subscribed: Iterable[str]) -> frozenset[str]:
-        """The events that the client wants to hear of a mailbox that is not selected."""
-        known = frozenset(subscribed)
-        found = [
-            group.events for group in self._groups if group.mailboxes.has(name, personal=personal, subscribed=known)
-        ]
-        return found[0] if len(found) == 1 else _NO_EVENTS.union(*found)
+    def suspect(self) -> None:
+        """The heartbeat: there may be somebody else who shares something, which nobody tells us of."""
+        if self._wishes.reaches_others:
+            self._changed()
 
     def caused(self, account: "Account", operations: Sequence["Operation"], outcomes: Sequence["Outcome"]) -> None:
         """The session itself has done this."""
@@ -190,33 +182,45 @@ class Notifications:
         """A mailbox is selected no longer; what its client knows of it need not be told again."""
         self._arrived = RangeSet()
         for watched in self._watched:
-            if watched.digest.account is selected.account:
-                watched.own.added.pop(selected.id, None)
-                if not selected.view.stale and self.flags:
-                    watched.own.known[selected.id] = selected.view.told
+            if watched.is_here(selected.account, selected.id):
+                watched.own.knows(selected.id, selected.view.complete if self.flags else None)
 
-    async def tell_status(self) -> None:
-        """Tell how the mailboxes stand that are to be watched (RFC 5465 §3.1)."""
+    # --- telling --------------------------------------------------------------------------------------------
+    async def tell_first(self, *, status: bool) -> None:
+        """Tell how the mailboxes stand, if that is wanted, and which of them may not be read (RFC 5465 §3.1)."""
         for watched in self._watched:
-            for name, mailbox in watched.names.mailboxes.items():
-                wanted = self.wanted(name, personal=watched.personal, subscribed=watched.names.subscribed) & _MESSAGES
-                record = watched.digest.record(mailbox.id)
-                if wanted and record is not None and not self._is_selected(watched, mailbox.id):
+            for name, mailbox in watched.told.mailboxes.items():
+                wanted = self._wanted(watched, name)
+                if wanted and not watched.may_read(mailbox):
+                    self._send_list(watched, name, ("\\NoAccess",))
+                elif status and wanted & MESSAGES and not self._is_selected(watched, mailbox.id):
+                    record = watched.digest.record(mailbox.id)
+                    assert record is not None
                     # "If either AnnotationChange or FlagChange are included", whether CONDSTORE is enabled or not
                     self._send_status(record, name, wanted, modseq=not wanted.isdisjoint(_CHANGES))
                 await self._session.breathe()
 
+    def _wanted(self, watched: Watched, name: str) -> frozenset[str]:
+        return self._wishes.of(name, personal=watched.personal, subscribed=self._watched[0].told.subscribed)
+
     async def tell(self) -> None:
         """Tell what is new in mailboxes that are not selected."""
         self.due = False
+        new = await self._watch_others()
         for watched in list(self._watched):
+            if watched in new:
+                self._send_names(watched, NameChanges(created=tuple(watched.told.mailboxes)), watched.told.subscribed)
             await self._tell_account(watched)
+            if self._closed:
+                return
 
-    async def _tell_account(self, watched: _Watched) -> None:
+    async def _tell_account(self, watched: Watched) -> None:
         digest = watched.digest
         version, records = digest.version, digest.changed_since(watched.version)
-        if digest.names is not watched.names and self._names_are_due(watched, records):
-            await self._tell_names(watched)
+        if watched.names_pending and self._names_are_due(watched, records):
+            before = watched.told.subscribed
+            changes, now = watched.take_changes_of_names()
+            self._send_names(watched, changes, before | now.subscribed)
             if self._closed:
                 return
         try:
@@ -229,41 +233,25 @@ class Notifications:
             return
         watched.version = version
 
-    def _is_selected(self, watched: _Watched, mailbox: MailboxId) -> bool:
+    def _is_selected(self, watched: Watched, mailbox: MailboxId) -> bool:
         selected = self._session.selected
         return selected is not None and selected.id == mailbox and selected.account is watched.digest.account
 
     # --- messages -------------------------------------------------------------------------------------------
-    async def _tell_mailbox(self, watched: _Watched, record: Record) -> None:
+    async def _tell_mailbox(self, watched: Watched, record: Record) -> None:
         mailbox = record.mailbox
-        name = watched.digest.names.by_id.get(mailbox.id)
+        name = watched.current().by_id.get(mailbox.id)
         if name is None or self._is_selected(watched, mailbox.id):
             return
-        subscribed = watched.digest.names.subscribed
-        wanted = self.wanted(name, personal=watched.personal, subscribed=subscribed) & _MESSAGES
-        if not wanted:
+        wanted = self._wanted(watched, name)
+        if wanted.isdisjoint(MESSAGES) or not watched.may_read(mailbox):
             return
         before = record.at(watched.version)
         modseq = self._session.condstore
-        flags = not wanted.isdisjoint(_CHANGES)
-        if before is not None and not _is_news(before, mailbox, flags=flags, modseq=modseq):
+        if before is not None and not _is_news(before, mailbox, flags=not wanted.isdisjoint(_CHANGES), modseq=modseq):
             return
-        if not await self._is_known(watched, before, mailbox):
+        if not await watched.own.explains(watched.digest.account, before, mailbox):
             self._send_status(record, name, wanted, modseq=modseq)
-
-    async def _is_known(self, watched: _Watched, before: Mailbox | None, mailbox: Mailbox) -> bool:
-        """Whether the client knows all of it: from when it had the mailbox selected, or because it did it itself."""
-        own = watched.own
-        if mailbox.highest_modseq <= own.known.pop(mailbox.id, ModSeq(0)):
-            return True
-        added = own.added.pop(mailbox.id, None)
-        if added is None or before is None or mailbox.highest_modseq != added.modseq:
-            return False
-        try:
-            changes = await watched.digest.account.changes_since(mailbox.id, before.highest_modseq)
-        except NoSuchMailbox:
-            return True  # deleted at this moment, which is told as such
-        return not changes.expunged and not changes.changed.difference(added.uids)
 
     def _send_status(self, record: Record, name: str, wanted: frozenset[str], *, modseq: bool) -> None:
         unseen = syntax.FLAG_CHANGE in wanted
@@ -276,18 +264,18 @@ class Notifications:
         self._session.send(line)
 
     # --- names ----------------------------------------------------------------------------------------------
-    def _names_are_due(self, watched: _Watched, records: Iterable[Record]) -> bool:
+    def _names_are_due(self, watched: Watched, records: Iterable[Record]) -> bool:
         """Whether it is time to tell of the list: not before what belongs together has had time to come together.
 
         Unless there is something to tell of mailboxes that the client has not heard of.
         """
-        loop = asyncio.get_running_loop()
-        if self._wanted.isdisjoint({syntax.MAILBOX_NAME, syntax.SUBSCRIPTION_CHANGE}):
+        if self._wishes.events.isdisjoint(_NAMES):
             return True
+        loop = asyncio.get_running_loop()
         if self._names_at is None:
             self._names_at = loop.time() + self._session.context.names_pause
         filled = {each.mailbox.id for each in records if each.mailbox.messages}
-        if loop.time() >= self._names_at or not watched.names.by_id.keys() >= filled:
+        if loop.time() >= self._names_at or not watched.told.by_id.keys() >= filled:
             self._names_at = None
             return True
         if self._timer is None:
@@ -298,40 +286,42 @@ class Notifications:
         self._timer = None
         self._changed()
 
-    async def _tell_names(self, watched: _Watched) -> None:
-        before, now = watched.names, watched.digest.names
-        changes = watched.own.without_own(watched.digest.changes_of_names(before), before, now)
-        watched.names = now
-        rows = self._affected(changes, before, now, personal=watched.personal)
+    def _send_names(self, watched: Watched, changes: NameChanges, subscribed: frozenset[str]) -> None:
+        rows = self._affected(watched, changes, subscribed)
         if len(rows) > limits.NOTIFY_NAMES:
             self._session.send(syntax.write_overflow())
-            self._session.notify(Notifications(self._session, ()))
+            self._session.notify(Notifications(self._session))
             return
         for name, old_name in rows.items():
-            self._session.send(write_list_row(now.attributes(name), name, self._session.utf8, old_name=old_name))
-            await self._session.breathe()
+            gone = not watched.personal and name not in watched.told.mailboxes
+            # whether somebody else's mailbox is gone or hidden must not be told apart
+            self._send_list(watched, name, ("\\NoAccess",) if gone else (), old_name)
 
-    def _affected(self, changes: NameChanges, before: Names, now: Names, *, personal: bool) -> dict[str, str | None]:
+    def _send_list(self, watched: Watched, name: str, more: tuple[str, ...], old_name: str | None = None) -> None:
+        shown = next((each.told for each in self._watched if name in each.told.mailboxes), watched.told)
+        attributes = shown.attributes(name, subscribed=self._watched[0].told.subscribed)
+        self._session.send(write_list_row((*attributes, *more), name, self._session.utf8, old_name=old_name))
+
+    def _affected(self, watched: Watched, changes: NameChanges, subscribed: frozenset[str]) -> dict[str, str | None]:
         """The names to tell, each with the name it had before if it was renamed."""
-        subscribed = before.subscribed | now.subscribed
 
-        def wants(name: str, event: str) -> bool:
-            return event in self.wanted(name, personal=personal, subscribed=subscribed)
+        def wants(name: str, event: str = syntax.MAILBOX_NAME) -> bool:
+            wanted = self._wishes.of(name, personal=watched.personal, subscribed=subscribed)
+            # Of others' mailboxes that come into view or vanish any client is told that wanted to hear of them
+            # (RFC 5465 §5.9).
+            return event in wanted or (bool(wanted) and not watched.personal)
 
-        rows: dict[str, str | None] = {
-            new: old
-            for old, new in changes.renamed
-            if wants(new, syntax.MAILBOX_NAME) or wants(old, syntax.MAILBOX_NAME)
-        }
+        rows = {new: old for old, new in changes.renamed if wants(new) or wants(old)}
+        result: dict[str, str | None] = dict(rows)
         for name in (*changes.created, *changes.deleted):
             # "the mailbox itself and its direct parent (whether it is an existing mailbox or not)" (RFC 5465 §5.4)
             for each in (name.rpartition(names.SEPARATOR)[0], name):
-                if each and wants(each, syntax.MAILBOX_NAME):
-                    rows.setdefault(each, None)
+                if each and wants(each):
+                    result.setdefault(each, None)
         for name in changes.subscriptions:
             if wants(name, syntax.SUBSCRIPTION_CHANGE):
-                rows.setdefault(name, None)
-        return rows
+                result.setdefault(name, None)
+        return result
 
 
 def _is_news(before: Mailbox, now: Mailbox, *, flags: bool, modseq: bool) -> bool:

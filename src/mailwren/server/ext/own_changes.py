@@ -4,15 +4,24 @@
 out than that: what others did to the same mailbox at the same time is told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import names
 from mailwren.server.digest import NameChanges, Names, renamings_above
 from mailwren.store import operations as ops
+from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.operations import Operation, Outcome
+from mailwren.store.values import Mailbox
+
+if TYPE_CHECKING:
+    from mailwren.store.api import Account
+
+_REMEMBERED: Final = 1000
+"""Mailboxes that are remembered one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +36,13 @@ class Added:
 class OwnChanges:
     """One session's doings in one account that its client has not been told of, nor will be."""
 
+    name_of: Callable[[str], str] = str
+    """What the client calls a mailbox that is called so in the account."""
     added: dict[MailboxId, Added] = field(default_factory=dict)
     known: dict[MailboxId, ModSeq] = field(default_factory=dict)
     """Up to where the client knows a mailbox that it had selected."""
+    annotated: set[ModSeq] = field(default_factory=set)
+    """When the session itself set or removed annotations."""
     _created: dict[str, int] = field(default_factory=dict)
     _deleted: dict[str, int] = field(default_factory=dict)
     _renamed: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -45,36 +58,80 @@ class OwnChanges:
             case ops.CreateMailbox(), _:
                 self._note_created(operation.name, reading)
             case ops.DeleteMailbox(), _:
-                self._deleted[operation.name] = reading
+                self._deleted[self.name_of(operation.name)] = reading
+                self._created.pop(self.name_of(operation.name), None)
             case ops.RenameMailbox(), _:
-                self._renamed[operation.old, operation.new] = reading
+                self._note_renamed(self.name_of(operation.old), self.name_of(operation.new), reading)
                 self._note_created(operation.new, reading)
+            case ops.SetMetadata(), ops.MetadataSet():
+                self.annotated.add(outcome.modseq)
             case ops.SetSubscription(), _:
                 self._subscribed[operation.name] = (operation.subscribed, reading)
             case _:
                 pass
 
+    def added_to(self, mailbox: MailboxId) -> RangeSet:
+        """The messages that the session added to a mailbox."""
+        added = self.added.get(mailbox)
+        return added.uids if added is not None else RangeSet()
+
+    def knows(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:
+        """The client has had the mailbox selected, and knows all of it up to a mod-sequence, or has not asked to."""
+        self.added.pop(mailbox, None)
+        if modseq is not None:
+            self.known[mailbox] = modseq
+
+    async def explains(self, account: "Account", before: Mailbox | None, now: Mailbox) -> bool:
+        """Whether the client knows what happened to a mailbox: from when it had it selected, or as its own doing.
+
+        Raises:
+            StoreError: it cannot be found out.
+        """
+        if now.highest_modseq <= self.known.pop(now.id, ModSeq(0)):
+            return True
+        added = self.added.pop(now.id, None)
+        if added is None or before is None or now.highest_modseq != added.modseq:
+            return False
+        try:
+            changes = await account.changes_since(now.id, before.highest_modseq)
+        except NoSuchMailbox:
+            return True  # deleted at this moment, which is told as such
+        return not changes.expunged and not changes.changed.difference(added.uids)
+
     def _add(self, mailbox: MailboxId, modseq: ModSeq, uids: RangeSet) -> None:
+        for remembered in (self.added, self.known):
+            if len(remembered) > _REMEMBERED:
+                remembered.clear()  # the client is told of its own doing, which does no harm
         before = self.added.get(mailbox)
         self.added[mailbox] = Added(modseq, uids if before is None else before.uids.union(uids))
 
     def _note_created(self, name: str, reading: int) -> None:
         """What is missing above a mailbox comes into being with it."""
         for each in (name, *names.parents(name)):
-            self._created[each] = reading
+            self._created[self.name_of(each)] = reading
+            self._deleted.pop(self.name_of(each), None)
 
-    def without_own(self, changes: NameChanges, before: Names, now: Names) -> NameChanges:
-        """The changes of the list between two readings that are not this session's doing."""
+    def _note_renamed(self, old: str, new: str, reading: int) -> None:
+        self._renamed[old, new] = reading
+        for name in [each for each in self._created if each == old or each.startswith(old + names.SEPARATOR)]:
+            self._created[new + name[len(old) :]] = self._created.pop(name)
+
+    def undecided(self, seen: int) -> bool:
+        """Whether the session made mailboxes that the last reading of the list ought to have seen."""
+        return any(reading < seen for reading in self._created.values())
+
+    def without_own(self, changes: NameChanges, before: Names, now: Names, seen: int) -> NameChanges:
+        """The changes of the list between two readings, the second with this number, that others made."""
         self._forget(before.number)
         # What others have deleted meanwhile: to the client it is there until it is told.
-        lost = [name for name, reading in self._created.items() if reading < now.number and name not in now.mailboxes]
+        lost = [name for name, reading in self._created.items() if reading < seen and name not in now.mailboxes]
         result = NameChanges(
             tuple(each for each in changes.created if each not in self._created),
             tuple(dict.fromkeys((*(each for each in changes.deleted if each not in self._deleted), *lost))),
             tuple(each for each in changes.renamed if self._renamed.keys().isdisjoint((each, *renamings_above(*each)))),
             tuple(each for each in changes.subscriptions if not self._has_subscribed(each, now)),
         )
-        self._forget(now.number)
+        self._forget(seen)
         return result
 
     def _has_subscribed(self, name: str, now: Names) -> bool:

@@ -142,11 +142,10 @@ class Digest:
         seen: how often it was read to the end.
     """
 
-    def __init__(self, account: "Account", member: str) -> None:
-        """Nothing is known before :meth:`start`. ``member`` is the user whose private annotations count."""
+    def __init__(self, account: "Account") -> None:
+        """Nothing is known before :meth:`start`."""
         self.account: Final = account
         self.annotated = ModSeq(0)
-        self._member: Final = member
         self.names = Names({}, frozenset())
         self.version = 0
         self.reading = self.seen = 0
@@ -285,10 +284,7 @@ class Digest:
             for gone in self._records.keys() - self.names.by_id.keys():
                 del self._records[gone]
             changed = True
-        annotations = await self.account.annotation_changes(self.annotated, self._member)
-        if annotations:
-            self.annotated = max(each.modseq for each in annotations)
-            changed = True
+        self.annotated = await self.account.last_annotation_change()
         self.version += changed
         self.seen = number
         return True  # what a session did itself may have been undone
@@ -323,13 +319,11 @@ class Digests:
     def __init__(self) -> None:
         self._digests: Final[dict[Account, Digest]] = {}
 
-    async def watch(
-        self, account: "Account", member: str, callback: Callable[[], None]
-    ) -> tuple[Digest, Callable[[], None]]:
+    async def watch(self, account: "Account", callback: Callable[[], None]) -> tuple[Digest, Callable[[], None]]:
         """The digest of an account as a user sees it, up to date, and what ends watching it. Raises StoreError."""
         digest = self._digests.get(account)
         if digest is None:
-            digest = self._digests[account] = Digest(account, member)
+            digest = self._digests[account] = Digest(account)
         unwatch = digest.watch(callback)
 
         def leave() -> None:

@@ -1,6 +1,6 @@
 """Telling a client which annotations somebody else has changed: METADATA responses without values (RFC 5464 §4.4.2)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -82,6 +82,11 @@ async def _send_changes(session: "Session", account: "Account", changes: Iterabl
         if change.mailbox in names:
             entries.setdefault(names[change.mailbox], []).append(change.entry)
     for name, changed in entries.items():
-        for start in range(0, len(changed), _AT_ONCE):
-            session.send(write_changed(name, changed[start : start + _AT_ONCE], session.utf8))
+        send_changed(session, name, changed)
         await session.breathe()
+
+
+def send_changed(session: "Session", name: str, entries: Sequence[str]) -> None:
+    """Send METADATA responses for entries of one mailbox that were changed."""
+    for start in range(0, len(entries), _AT_ONCE):
+        session.send(write_changed(name, entries[start : start + _AT_ONCE], session.utf8))

@@ -23,6 +23,7 @@ from mailwren.imap.ext.notify import EventGroup, Notify
 from mailwren.server.core.fetch import send_unasked
 from mailwren.server.core.status import ITEMS
 from mailwren.server.digest import NameChanges, Record
+from mailwren.server.ext import annotation_notices
 from mailwren.server.ext.own_changes import OwnChanges
 from mailwren.server.ext.watched import MESSAGES, NO_EVENTS, Watched, Wishes
 from mailwren.server.table import Completion, Request
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _COUNTERS: Final = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
 _CHANGES: Final = frozenset({syntax.FLAG_CHANGE, syntax.ANNOTATION_CHANGE})
+_ANNOTATIONS: Final = frozenset({syntax.MAILBOX_METADATA_CHANGE, syntax.SERVER_METADATA_CHANGE})
 _NAMES: Final = frozenset({syntax.MAILBOX_NAME, syntax.SUBSCRIPTION_CHANGE})
 
 
@@ -128,7 +130,7 @@ class Notifications:
 
     async def _watch(self, account: "Account", sharer: Sharer | None) -> Watched:
         session = self._session
-        digest, leave = await session.context.digests.watch(account, session.account.id, self._changed)
+        digest, leave = await session.context.digests.watch(account, self._changed)
         name_of = str if sharer is None else session.places.namer(sharer)
         own = OwnChanges(name_of)
         watched = Watched(digest, leave, session.places, sharer, digest.version, digest.annotated, own)
@@ -227,6 +229,7 @@ class Notifications:
             for record in records:
                 await self._tell_mailbox(watched, record)
                 await self._session.breathe()
+            await self._tell_annotations(watched)
         except StoreError as error:
             # The next change brings us here again, and nothing has been taken for told.
             log.warning("changes not told", account=digest.account.id, reason=str(error))
@@ -293,9 +296,9 @@ class Notifications:
             self._session.notify(Notifications(self._session))
             return
         for name, old_name in rows.items():
-            gone = not watched.personal and name not in watched.told.mailboxes
-            # whether somebody else's mailbox is gone or hidden must not be told apart
-            self._send_list(watched, name, ("\\NoAccess",) if gone else (), old_name)
+            # Whether somebody else's mailbox is gone or hidden must not be told apart.
+            lost = not watched.personal and name in changes.deleted
+            self._send_list(watched, name, ("\\NoAccess",) if lost else (), old_name)
 
     def _send_list(self, watched: Watched, name: str, more: tuple[str, ...], old_name: str | None = None) -> None:
         shown = next((each.told for each in self._watched if name in each.told.mailboxes), watched.told)
@@ -322,6 +325,22 @@ class Notifications:
             if wants(name, syntax.SUBSCRIPTION_CHANGE):
                 result.setdefault(name, None)
         return result
+
+    # --- annotations ----------------------------------------------------------------------------------------
+    async def _tell_annotations(self, watched: Watched) -> None:
+        since, watched.annotated = watched.annotated, watched.digest.annotated
+        if since == watched.annotated or self._wishes.events.isdisjoint(_ANNOTATIONS):
+            return
+        if annotation_notices.watches(self._session):
+            return  # told the other way, to clients that enabled METADATA
+        changes = await watched.digest.account.annotation_changes(since, self._session.account.id)
+        for name, entries in watched.group_annotations(changes).items():
+            if name:
+                wanted = syntax.MAILBOX_METADATA_CHANGE in self._wanted(watched, name)
+            else:
+                wanted = syntax.SERVER_METADATA_CHANGE in self._wishes.events
+            if wanted:
+                annotation_notices.send_changed(self._session, name, entries)
 
 
 def _is_news(before: Mailbox, now: Mailbox, *, flags: bool, modseq: bool) -> bool:

@@ -64,9 +64,9 @@ def _user(script: Script, number: int) -> str:
 
 
 def _settings(script: Script) -> dict[str, Any]:
-    """The configuration that the header asks for."""
+    """The configuration that the header asks for; root is an administrator."""
     pairs = (each.partition("=") for each in script.header.get("settings", "").replace(",", " ").split())
-    return {name: int(value) for name, _, value in pairs}
+    return {"administrators": ("root",), **{name: int(value) for name, _, value in pairs}}
 
 
 def _add_groups(door: OpenDoor, script: Script) -> None:

@@ -21,6 +21,7 @@ from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.ext.metadata import GetMetadata, SetMetadata
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.ext.qresync import Resync
+from mailwren.imap.ext.quota import GetQuota, SetQuota
 from mailwren.imap.ext.sort import SORT_KEYS, Sort, SortCriterion
 from mailwren.imap.ext.thread import ALGORITHMS, Thread
 from mailwren.imap.ext.uidbatches import UidBatches
@@ -274,11 +275,18 @@ NOTIFIES = st.just(notify.Notify()) | st.builds(
     st.booleans(),
 )
 
+QUOTA_LIMITS = st.dictionaries(ATOMS.map(str.upper), st.integers(0, NUMBER64_MAX), max_size=4).map(
+    lambda limits: tuple(limits.items())
+)
+
 ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"LOGIN": st.builds(a.Login, TEXT, TEXT),
     b"AUTHENTICATE": st.builds(a.Authenticate, st.just("PLAIN"), st.none() | st.binary(max_size=20)),
     b"ENABLE": st.builds(a.Enable, st.lists(ATOMS.map(str.upper), min_size=1, max_size=3).map(tuple)),
     b"ID": st.builds(a.Identify, st.lists(st.tuples(TEXT, st.none() | TEXT), max_size=3).map(tuple)),
+    b"GETQUOTA": st.builds(GetQuota, TEXT),
+    b"GETQUOTAROOT": NAMED,
+    b"SETQUOTA": st.builds(SetQuota, TEXT, QUOTA_LIMITS),
     b"LANGUAGE": st.builds(Language, st.lists(st.sampled_from(["de", "en-GB", "*", "x-a-b"]), max_size=3).map(tuple)),
     b"SELECT": SELECTS,
     b"EXAMINE": SELECTS,

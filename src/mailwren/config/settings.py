@@ -270,6 +270,14 @@ class Config:
             "store.restorable", Duration(0, 3650 * _DAY), "How long deleted mail is kept, out of sight and restorable."
         ),
     )
+    administrators: tuple[str, ...] = field(
+        default=(),
+        metadata=_row(
+            "administrators",
+            Words('user names, such as ["anna"]', r"[^\x00-\x20\x7f/*%\"\\]{1,255}"),
+            "Users who may set quotas with their mail programs (SETQUOTA).",
+        ),
+    )
     quota_octets: int | None = field(
         default=None,
         metadata=_row(

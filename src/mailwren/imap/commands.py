@@ -22,6 +22,7 @@ from mailwren.imap.ext import (
     partial,
     preview,
     qresync,
+    quota,
     replace,
     savedate,
     sort,
@@ -37,7 +38,13 @@ from mailwren.imap.syntax import Row, Syntax
 SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = (condstore.CONDSTORE, qresync.QRESYNC)
 CREATE_PARAMETERS: Final[tuple[Row[object], ...]] = (mailboxes.USE,)
 LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPTIONS,)
-STATUS_ITEMS: Final[tuple[str, ...]] = (*status.ITEMS, *objectid.STATUS_ITEMS, "APPENDLIMIT", *condstore.STATUS_ITEMS)
+STATUS_ITEMS: Final[tuple[str, ...]] = (
+    *status.ITEMS,
+    *objectid.STATUS_ITEMS,
+    "APPENDLIMIT",
+    *condstore.STATUS_ITEMS,
+    *quota.STATUS_ITEMS,
+)
 LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
     *listing.RETURN_OPTIONS,
     status.status_option(STATUS_ITEMS),
@@ -119,8 +126,12 @@ GETACL: Final = acl.GETACL
 LISTRIGHTS: Final = acl.LISTRIGHTS
 MYRIGHTS: Final = acl.MYRIGHTS
 
+GETQUOTA: Final = quota.GETQUOTA
+GETQUOTAROOT: Final = quota.GETQUOTAROOT
+SETQUOTA: Final = quota.SETQUOTA
+
 COMMANDS: Final[tuple[Syntax[Any], ...]] = (
-    *(LANGUAGE,),
+    *(LANGUAGE, GETQUOTA, GETQUOTAROOT, SETQUOTA),
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
     *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
     *(UIDBATCHES, UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),

@@ -12,6 +12,9 @@ from mailwren.imap.scanner import Scanner
 from mailwren.imap.syntax import Syntax
 from mailwren.imap.wire import CommandWriter
 
+STATUS_ITEMS: Final = ("DELETED-STORAGE",)
+"""``status-att`` (RFC 9208 §7); DELETED is one of RFC 9051 as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class GetQuota:

@@ -22,6 +22,7 @@ ITEMS: dict[str, Callable[[Mailbox], StatusValue]] = {
     "UIDVALIDITY": lambda mailbox: mailbox.uid_validity,
     "UNSEEN": lambda mailbox: mailbox.unseen,
     "DELETED": lambda mailbox: mailbox.deleted,
+    "DELETED-STORAGE": lambda mailbox: mailbox.deleted_size,
     "SIZE": lambda mailbox: mailbox.size,
     "MAILBOXID": lambda mailbox: mailbox.object_id,
     "HIGHESTMODSEQ": lambda mailbox: mailbox.highest_modseq,

@@ -19,6 +19,7 @@ from mailwren.imap.ext.i18n import Comparator
 from mailwren.imap.ext.language import Language
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.ext.metadata import GetMetadata, SetMetadata
+from mailwren.imap.ext.multisearch import MultiSearch
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.ext.qresync import Resync
 from mailwren.imap.ext.quota import GetQuota, SetQuota
@@ -279,6 +280,7 @@ QUOTA_LIMITS = st.dictionaries(
     st.sampled_from(("STORAGE", "MESSAGE", "MAILBOX", "X-A")), st.integers(0, NUMBER64_MAX), max_size=4
 ).map(lambda limits: tuple(limits.items()))
 
+SOURCES = MAILBOX_FILTERS | st.just(MailboxFilter("SELECTED"))
 ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"LOGIN": st.builds(a.Login, TEXT, TEXT),
     b"AUTHENTICATE": st.builds(a.Authenticate, st.just("PLAIN"), st.none() | st.binary(max_size=20)),
@@ -336,6 +338,11 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
             max_size=3,
             unique_by=lambda pair: pair[0].lower(),
         ).map(tuple),
+    ),
+    b"ESEARCH": st.builds(
+        MultiSearch,
+        SEARCHES,
+        st.lists(MAILBOX_FILTERS | st.just(MailboxFilter("SELECTED")), max_size=3, unique=True).map(tuple),
     ),
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
     b"COMPRESS": st.builds(Compress, ATOMS.map(str.upper)),

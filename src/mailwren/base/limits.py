@@ -212,6 +212,8 @@ UID_BATCH: Final = 500
 """Messages of the smallest batch of UIDBATCHES: RFC 10022 asks for batches from this size on; smaller save nothing."""
 UID_BATCHES: Final = 10_000
 """Batches in one answer: a line of 200 kilobytes; a mailbox of five million messages in the smallest ones."""
+SEARCH_SOURCES: Final = 1000
+"""Mailboxes and groups of them that one ESEARCH names; all of a user's are one group."""
 FILTER_DEPTH: Final = 10
 """Named searches inside named searches; RFC 5466 §3.1 asks for 3."""
 SEARCH_CONTEXTS: Final = 20

@@ -18,6 +18,7 @@ from mailwren.imap.ext import (
     i18n,
     language,
     metadata,
+    multisearch,
     objectid,
     partial,
     preview,
@@ -106,6 +107,7 @@ CHECK: Final = select.CHECK
 EXPUNGE: Final = expunge.EXPUNGE
 UID_EXPUNGE: Final = expunge.UID_EXPUNGE
 SEARCH: Final = search.search_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
+ESEARCH: Final = multisearch.multisearch_syntax(SEARCH)
 UIDBATCHES: Final = uidbatches.UIDBATCHES
 FETCH: Final = fetch.fetch_syntax(FETCH_ITEMS, FETCH_MODIFIERS)
 STORE: Final = storing.store_syntax(STORE_MODIFIERS)
@@ -135,7 +137,7 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(CAPABILITY, NOOP, LOGOUT, ID, STARTTLS, AUTHENTICATE, LOGIN, ENABLE, SELECT, EXAMINE, CREATE, DELETE, RENAME),
     *(SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, XLIST, NAMESPACE, STATUS, APPEND, IDLE, CLOSE, UNSELECT, CHECK, EXPUNGE),
     *(UIDBATCHES, UID_EXPUNGE, SEARCH, FETCH, STORE, COPY, MOVE),
-    *(CANCELUPDATE, GETMETADATA, SETMETADATA),
+    *(ESEARCH, CANCELUPDATE, GETMETADATA, SETMETADATA),
     REPLACE,
     *(SORT, THREAD, COMPARATOR),
     *(COMPRESS, UNAUTHENTICATE),

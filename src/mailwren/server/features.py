@@ -46,6 +46,7 @@ from mailwren.server.ext import (
     uidbatches,
     unauthenticate,
 )
+from mailwren.server.ext.multisearch import run_multisearch
 from mailwren.server.ext.notify import run_notify
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.session import Session
@@ -114,6 +115,14 @@ COMMANDS: tuple[AnyCommand, ...] = (
         names_numbers=lambda arguments: searches_numbers(arguments.key),
     ),
     Command(syntax.UIDBATCHES, State.SELECTED, uidbatches.run_uid_batches, Effect.SYNCS),
+    Command(
+        syntax.ESEARCH,
+        State.LOGGED_IN,
+        run_multisearch,
+        Effect.USES_NUMBERS | Effect.UID_MAY_USE_NUMBERS | Effect.SYNCS,
+        uid_form=True,
+        names_numbers=lambda arguments: searches_numbers(arguments.search.key),
+    ),
     Command(syntax.CANCELUPDATE, State.SELECTED, context.run_cancel_update),
     Command(
         syntax.SORT,
@@ -221,6 +230,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("QRESYNC", "RFC 7162 §3.2.2", State.LOGGED_IN),
     Capability("NOTIFY", "RFC 5465 §3", State.LOGGED_IN),
     Capability("CONTEXT=SEARCH", "RFC 5267 §4.1", State.LOGGED_IN),
+    Capability("MULTISEARCH", "RFC 7377 §2", State.LOGGED_IN),
     Capability("FILTERS", "RFC 5466 §3", State.LOGGED_IN),
     Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),
     Capability("METADATA-SERVER", "RFC 5464 §1", State.LOGGED_IN),

@@ -39,7 +39,7 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
             session.saved = RangeSet()
         raise
     uids = [view.uids[position] for position in positions]
-    modseqs = condstore.found_modseqs(selected, key, positions)
+    modseqs = condstore.found_modseqs(view, selected.state, key, positions)
     numbers = uids if request.by_uid else [each + 1 for each in positions]
     if returns is None:
         session.send(write_search(numbers, max(modseqs, default=0)))

@@ -31,7 +31,7 @@ from mailwren.search.query import (
     exactly,
     since,
 )
-from mailwren.server.view import View
+from mailwren.server.view import Span, View
 
 _FLAGS = {
     "ANSWERED": "\\Answered",
@@ -70,6 +70,13 @@ def to_query(
         BadCommand: a message number that does not exist.
     """
     return _Translation(view, saved, clock, collation).query(key)
+
+
+def query_anywhere(
+    key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float], collation: Collation | None = None
+) -> Query:
+    """What a search key asks of any mailbox: message numbers beyond its end are no mistake (RFC 7377 §2)."""
+    return _Anywhere(view, saved, clock, collation).query(key)
 
 
 def lasting_query(
@@ -207,6 +214,15 @@ class _Translation:
                 return None
 
 
+class _Anywhere(_Translation):
+    """Message numbers of a mailbox that the client need not know."""
+
+    def _of_messages(self, key: SearchKey) -> Query | None:
+        if key.messages is None or key.messages.saved or key.name == "UID":
+            return super()._of_messages(key)
+        return PositionIn(tuple(_positions(key.messages, self._view.count)))
+
+
 class _Lasting(_Translation):
     """Sets of messages are resolved once: what was translated first is used ever after."""
 
@@ -228,9 +244,14 @@ class _Lasting(_Translation):
         if messages.saved:
             return UidIn(self._saved)
         if key.name != "UID":
-            return UidIn(self._view.uids_of(self._view.resolve(messages, self._saved, by_uid=False)))
+            return UidIn(self._view.uids_of(_positions(messages, self._view.count)))
         last = self._view.last_uid()
         return UidIn(RangeSet(_endless(start, stop, last) for start, stop in messages.ranges))
+
+
+def _positions(messages: SequenceSet, count: int) -> list[Span]:
+    """The positions of message numbers, but for those beyond the last one."""
+    return [(start - 1, stop) for start, stop in messages.resolve(count).clipped(1, count).ranges()]
 
 
 def _endless(start: int, stop: int, last: int) -> tuple[int, int]:

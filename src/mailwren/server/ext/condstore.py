@@ -7,8 +7,8 @@ from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.ext.condstore import highest_modseq_code, searches_modseq
-from mailwren.server.view import Span, runs
-from mailwren.store.mailbox_state import uid_spans
+from mailwren.server.view import Span, View, runs
+from mailwren.store.mailbox_state import MailboxState, uid_spans
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
@@ -53,11 +53,10 @@ def due_modseq(session: "Session") -> ModSeq | None:
     return selected.view.complete
 
 
-def found_modseqs(selected: "Selected", key: SearchKey, positions: Sequence[int]) -> Sequence[int]:
+def found_modseqs(view: View, state: MailboxState, key: SearchKey, positions: Sequence[int]) -> Sequence[int]:
     """The mod-sequences of what a search found, if the answer is to tell them; else nothing (RFC 7162 §3.1.5)."""
     if not searches_modseq(key):
         return ()
-    view, state = selected.view, selected.state
     if view.uids is state.uids:
         return [state.modseqs[position] for position in positions]
     indexes = [state.index(view.uid(position)) for position in positions]

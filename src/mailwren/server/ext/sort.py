@@ -40,7 +40,7 @@ async def run_sort(session: "Session", arguments: Sort, request: Request) -> Com
         raise
     uids = [view.uids[position] for position in positions]
     numbers = uids if request.by_uid else [each + 1 for each in positions]
-    modseqs = condstore.found_modseqs(session.mailbox, key, positions)
+    modseqs = condstore.found_modseqs(view, session.mailbox.state, key, positions)
     if returns is None:
         session.send(write_sort(numbers, max(modseqs, default=0)))
     else:

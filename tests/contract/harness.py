@@ -32,6 +32,7 @@ from mailwren.store.operations import (
     Operation,
     Outcome,
     RenameMailbox,
+    SetAcl,
     SetFlags,
 )
 from mailwren.store.sqlite.account import SqliteAccount
@@ -118,6 +119,7 @@ class Mail:
         """Open store and account."""
         self.store = SqliteMailStore(self.folder, clock=self.clock, durability=self.durability, bus=self.bus)
         self.account: SqliteAccount = await self.store.account(self.account_id)
+        self.owner = self.account
 
     async def close(self) -> None:
         """Close store and account."""
@@ -169,7 +171,6 @@ class Mail:
         view = copy(self)
         # Tests ask a member's account for nothing but what the interface has.
         view.account = cast("SqliteAccount", self.account.for_member(identifier))
-        view.sql = self.sql  # type: ignore[method-assign] # rows are the same for all
         return view
 
     # --- doing --------------------------------------------------------------------------------------------------
@@ -200,6 +201,12 @@ class Mail:
     async def rename(self, old: str, new: str) -> Mailbox:
         """Rename a mailbox."""
         (outcome,) = await self.apply(RenameMailbox(old, new))
+        assert isinstance(outcome, MailboxChanged)
+        return outcome.mailbox
+
+    async def acl(self, name: str, identifier: str, rights: str | None) -> Mailbox:
+        """Share a mailbox, or no longer."""
+        (outcome,) = await self.apply(SetAcl(await self.id(name), identifier, rights))
         assert isinstance(outcome, MailboxChanged)
         return outcome.mailbox
 
@@ -257,16 +264,16 @@ class Mail:
 
     def sql(self, statement: str, *bindings: Any) -> list[Any]:
         """Rows of the account's database. Any: rows have no static types."""
-        return self.account._reader.execute(statement, bindings).fetchall()
+        return self.owner._reader.execute(statement, bindings).fetchall()
 
     async def together(self, *lists: Sequence[Operation]) -> list[list[Outcome] | BaseException]:
         """Lists of operations that surely share one commit (in memory they cannot): outcomes or errors."""
         if self.folder is None:
             return await asyncio.gather(*map(self.account.apply, lists), return_exceptions=True)
         go_on = threading.Event()
-        held = asyncio.ensure_future(self.account.run_in_writer(lambda _connection: go_on.wait(10)))
+        held = asyncio.ensure_future(self.owner.run_in_writer(lambda _connection: go_on.wait(10)))
         waiting = asyncio.gather(*map(self.account.apply, lists), return_exceptions=True)
-        while len(self.account._writer._queue) < len(lists):
+        while len(self.owner._writer._queue) < len(lists):
             await asyncio.sleep(0)
         go_on.set()
         await held

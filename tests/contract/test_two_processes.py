@@ -12,7 +12,7 @@ from mailwren.base import limits
 from mailwren.base.ids import MailboxId
 from mailwren.store.bus import HintCallback
 from mailwren.store.errors import NoSuchMailbox, StoreUnavailable
-from mailwren.store.operations import Append, ClaimRecent, FlagMode, RecentClaimed
+from mailwren.store.operations import Append, ClaimRecent, FlagMode, RecentClaimed, SetPrivateFlags
 from mailwren.store.sqlite import database
 from mailwren.store.values import ALL_MAILBOXES
 from tests.contract.harness import Mail, message, uids
@@ -274,3 +274,43 @@ async def test_an_idle_account_is_closed(file_mail: Mail, monkeypatch: pytest.Mo
     assert again is not account
     assert list(uids("1:1")) == [1]
     await store.release(again)
+
+
+async def test_members_of_two_processes(file_mail: Mail) -> None:
+    """A member's own changes are seen by his sessions in the other process, and the shared ones by all."""
+    one = file_mail
+    async with second(one) as two:
+        await one.fill(5)
+        ann, ben = [one.member("ann"), two.member("ann")], [one.member("ben"), two.member("ben")]
+        for each in (*ann, *ben):
+            await each.state()
+        for number, side in ((0, 1), (1, 0), (0, 1)):
+            await ann[number].flag("1:2", FlagMode.REPLACE, "\\Seen", f"k{number}")
+            await ben[side].flag("2", ADD, "\\Seen", "\\Flagged")
+            await ben[number].flag("3", ADD, f"k{number}", "\\Seen")
+            await ann[number].append(message(9), "\\Seen")
+            for left, right in (ann, ben):
+                assert await left.flags() == await right.flags()
+                assert await left.box() == await right.box()
+        await two.expunge("1")
+        assert await ann[0].uids() == await ann[1].uids() == [2, 3, 4, 5, 6, 7, 8]
+        await ann[0].apply(SetPrivateFlags(await one.id("INBOX"), frozenset()))
+        assert await ann[1].flags() == await two.flags() == await ben[0].flags()
+        await two.member("eve").verify()
+        await one.verify()
+
+
+async def test_a_members_change_is_hinted_to_the_other_process(file_mail: Mail) -> None:
+    """Over the bus, as any other change."""
+    wires = Wire(), Wire()
+    wires[0].other, wires[1].other = wires[1], wires[0]
+    await file_mail.close()
+    file_mail.bus = wires[0]
+    await file_mail.open()
+    async with second(file_mail, bus=wires[1]) as two:
+        await file_mail.fill(1)
+        heard: list[MailboxId] = []
+        two.account.watch(heard.append)
+        await file_mail.member("ann").flag("1", ADD, "\\Seen")
+        assert heard == [await two.id("INBOX")]
+        assert await two.member("ann").flags() == {1: "\\Seen"}

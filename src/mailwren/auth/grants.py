@@ -110,6 +110,12 @@ class GrantIndex:
                 [(account_id, identifier) for (identifier,) in rows if identifier not in present],
             )
 
+    def accounts(self) -> list[str]:
+        """Every account that may share something."""
+        with unavailable("read"):
+            rows = self._database.execute("SELECT DISTINCT account_id FROM grants ORDER BY 1").fetchall()
+        return [str(account_id) for (account_id,) in rows]
+
     def noted(self, account_id: str) -> frozenset[str]:
         """With whom an account may share something."""
         with unavailable("read"):

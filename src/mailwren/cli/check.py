@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailwren.cli.access import open_users
+from mailwren.cli.accounts import account_of, accounts_by_name
 from mailwren.cli.data_folder import require_owner
 from mailwren.cli.failures import CommandRefused, ExitStatus
 from mailwren.cli.options import ConfigOption, DataOption, JsonOption, read_config
@@ -104,7 +105,7 @@ def _names(config: Config) -> dict[str, str] | None:
         return None
     try:
         with open_users(config) as directory:
-            return {user.account_id: user.name for user in directory.users()}
+            return {account_id: name for name, account_id in accounts_by_name(directory).items()}
     except DirectoryUnavailable:
         return None
 
@@ -117,7 +118,7 @@ def _folders(config: Config, users: Sequence[str]) -> list[Path]:
     if not users:
         return folders
     with open_users(config) as directory:
-        wanted = {directory.get(name).account_id for name in users}
+        wanted = {account_of(directory, name) for name in users}
     return [folder for folder in folders if folder.name in wanted]
 
 
@@ -134,7 +135,7 @@ def _check_accounts(folders: Sequence[Path], names: dict[str, str] | None, repai
             findings = check_account(folder, repair=repair)
             if name is None and names is not None:
                 mend = f"`mailwren export --account {folder.name}` saves what is wanted, then remove {folder}"
-                findings.append(Finding(Severity.NOTE, "no user has this account", mend))
+                findings.append(Finding(Severity.NOTE, "no user and no team has this account", mend))
             checked.append(_Checked(name or f"account {folder.name}", folder.name, findings))
     return checked
 

@@ -10,8 +10,10 @@ from mailwren.cli.check import check
 from mailwren.cli.config_commands import configuration
 from mailwren.cli.deliver import deliver
 from mailwren.cli.group import CommandGroup, new_group
+from mailwren.cli.groups import groups
 from mailwren.cli.options import Common, ConfigOption, DataOption
 from mailwren.cli.serve import serve
+from mailwren.cli.shares import shares
 from mailwren.cli.transfer import export_mail, import_mail
 from mailwren.cli.users import users
 
@@ -50,6 +52,8 @@ def version() -> None:
 
 app.command("serve")(serve)
 app.add_typer(users, name="user")
+app.add_typer(groups, name="group")
+app.add_typer(shares, name="share")
 app.command("import")(import_mail)
 app.command("export")(export_mail)
 app.command("deliver")(deliver)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailwren.cli.access import open_store, open_users
+from mailwren.cli.accounts import account_of
 from mailwren.cli.data_folder import existing_data
 from mailwren.cli.failures import CommandRefused, ExitStatus, Misuse
 from mailwren.cli.options import ConfigOption, DataOption, JsonOption, UserOption, read_config
@@ -17,7 +18,6 @@ from mailwren.config.settings import Config
 from mailwren.transfer.quoting import MboxDialect
 
 if TYPE_CHECKING:
-    from mailwren.auth.users import User
     from mailwren.transfer.exporter import ExportOptions
     from mailwren.transfer.importer import ImportOptions
     from mailwren.transfer.incoming import Problem
@@ -74,7 +74,7 @@ def import_mail(
         subscribe=not no_subscribe,
         max_message=settings.message_size_limit,
     )
-    report = asyncio.run(_import(settings, _find_user(settings, user), paths, options))
+    report = asyncio.run(_import(settings, *_find_owner(settings, user), paths, options))
     if as_json:
         print_json(_import_facts(report))
     else:
@@ -131,11 +131,12 @@ def _print_export(report: "ExportReport") -> None:
     _print_problems("Not written", report.problems)
 
 
-def _find_user(config: Config, name: str) -> "User":
-    """The user. Raises NoSuchUser."""
+def _find_owner(config: Config, name: str) -> tuple[str, bool]:
+    """The account of a user or a team, and whether it is a team's. Raises NoSuchUser."""
     existing_data(config)
     with open_users(config) as directory:
-        return directory.get(name)
+        account_id = account_of(directory, name)
+        return account_id, directory.groups.find_id(account_id) is not None
 
 
 def _find_account(config: Config, user: str, account: str) -> str:
@@ -145,27 +146,30 @@ def _find_account(config: Config, user: str, account: str) -> str:
     if bool(user) == bool(account):
         raise Misuse("Say whose mail: --user NAME or --account ID.")
     if user:
-        return _find_user(config, user).account_id
+        return _find_owner(config, user)[0]
     if all(folder.name != account for folder in account_folders(existing_data(config))):
         raise CommandRefused(f"There is no account {account}.")
     return account
 
 
-async def _import(config: Config, user: "User", paths: list[Path], options: "ImportOptions") -> "ImportReport":
+async def _import(
+    config: Config, account_id: str, is_team: bool, paths: list[Path], options: "ImportOptions"
+) -> "ImportReport":
     """Import with a progress bar that counts the octets of the files.
 
     The mailboxes that a first login makes come first, as an account with mailboxes of its own is given no others; but
-    for the uses for which an export brings a mailbox.
+    for the uses for which an export brings a mailbox. A team's account has none of them.
     """
     from mailwren.store.defaults import ensure_default_mailboxes
     from mailwren.transfer.importer import import_paths, total_octets
     from mailwren.transfer.manifest import exported_uses
 
     brought = frozenset[str]().union(*map(exported_uses, paths))
-    defaults = [mailbox for mailbox in config.default_mailboxes if mailbox.special_use not in brought]
+    wanted = () if is_team else config.default_mailboxes
+    defaults = [mailbox for mailbox in wanted if mailbox.special_use not in brought]
 
     async with open_store(config) as store:
-        account = await store.account(user.account_id)
+        account = await store.account(account_id)
         try:
             await ensure_default_mailboxes(account, defaults)
             with progress_bar("Importing", await asyncio.to_thread(total_octets, paths), octets=True) as advance:

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailwren.cli.access import open_store, open_users
+from mailwren.cli.access import open_users
+from mailwren.cli.accounts import changed_names, confirm, look_into, mailbox_facts, print_mailboxes, remove_mail
 from mailwren.cli.data_folder import existing_data, prepare_data
 from mailwren.cli.failures import CommandRefused, Misuse
 from mailwren.cli.group import new_group
@@ -22,33 +23,28 @@ from mailwren.cli.output import (
     size_text,
     time_text,
 )
-from mailwren.cli.passwords import get_password, on_terminal
-from mailwren.config.errors import WrongValue
-from mailwren.config.kinds import Kind
-from mailwren.config.settings import SETTINGS, Config, QuotaLimits
+from mailwren.cli.passwords import get_password
+from mailwren.cli.quotas import (
+    Annotations,
+    Mailboxes,
+    Messages,
+    Storage,
+    apply_quota,
+    changed_quota,
+    quota_facts,
+    quota_of,
+    quota_text,
+    read_quota,
+)
+from mailwren.config.settings import Config
 
 if TYPE_CHECKING:
     from mailwren.auth.users import User, UserDirectory
-    from mailwren.store.values import Mailbox, Usage
 
 users = new_group(help="The users: add, list, change and remove them. A running server notices at once.")
 
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 Generate = Annotated[bool, typer.Option("--generate", help="Make up a password and print it.")]
-Storage = Annotated[
-    str | None, typer.Option("--storage", metavar="SIZE", help='How much mail, such as "5 GiB"; "none": the default.')
-]
-Messages = Annotated[
-    str | None, typer.Option("--messages", metavar="COUNT", help='How many messages; "none": the default.')
-]
-Mailboxes = Annotated[
-    str | None, typer.Option("--mailboxes", metavar="COUNT", help='How many mailboxes; "none": the default.')
-]
-Annotations = Annotated[
-    str | None,
-    typer.Option("--annotations", metavar="SIZE", help='How much in annotations of mailboxes; "none": the default.'),
-]
-_KINDS: Final = {setting.key: setting.kind for setting in SETTINGS}
 
 
 @users.command("add")
@@ -76,7 +72,7 @@ def add_user(
     from mailwren.auth.mechanisms import derived_secrets
 
     settings = read_config(context, data, config)
-    quota = _read_quota(storage, messages, mailboxes, annotations)
+    quota = read_quota(storage, messages, mailboxes, annotations)
     if prepare_data(settings):
         notice(f"New data folder: {settings.data}")
     with open_users(settings) as directory:
@@ -93,8 +89,9 @@ def add_user(
         )
         kept = derived_secrets(password, with_cram_md5=settings.cram_md5)
         directory.secrets.keep(user.account_id, user.password_hash, kept)
-    if any(limit is not None for limit in _quota_of(settings, user)):
-        asyncio.run(_apply_quota(settings, user))
+    limits = quota_of(settings, user)
+    if any(limit is not None for limit in limits):
+        asyncio.run(apply_quota(settings, user.account_id, limits))
     _tell_password(user.name, password, made_up, "added")
 
 
@@ -166,10 +163,11 @@ def remove_user(
     with open_users(settings) as directory:
         user = directory.get(name)
         if not yes:
-            _confirm_removal(user.name, keep_mail)
+            what = "Remove the user" if keep_mail else "Remove the user and, for good, all mail of"
+            confirm(f"{what} {user.name}?")
         directory.remove(user.name)
     if not keep_mail:
-        asyncio.run(_remove_mail(settings, user.account_id))
+        asyncio.run(remove_mail(settings, user.account_id))
     kept = f" The mail is still there, as account {user.account_id}." if keep_mail else ""
     print(f"User {user.name} removed.{kept}")
 
@@ -188,7 +186,7 @@ def show_user(
     existing_data(settings)
     with open_users(settings) as directory:
         user = directory.get(name)
-    usage, mailboxes = asyncio.run(_look_into(settings, user.account_id))
+    usage, mailboxes = asyncio.run(look_into(settings, user.account_id))
     if as_json:
         print_json(
             _user_facts(user)
@@ -200,7 +198,7 @@ def show_user(
                     "annotation_octets": usage.annotation_octets,
                 }
             }
-            | {"mailboxes": [_mailbox_facts(mailbox) for mailbox in mailboxes]}
+            | {"mailboxes": [mailbox_facts(mailbox) for mailbox in mailboxes]}
         )
         return
     for label, value in (
@@ -215,18 +213,8 @@ def show_user(
         ("annotations", f"{size_text(usage.annotation_octets)} of {size_text(usage.annotation_octets_limit)}"),
     ):
         print(f"{label:<11} {clean(value)}")
-    rows = [
-        (
-            mailbox.name,
-            f"{mailbox.messages:,}",
-            f"{mailbox.unseen:,}",
-            size_text(mailbox.size),
-            " ".join(mailbox.special_use),
-        )
-        for mailbox in mailboxes
-    ]
     print()
-    print_table(("mailbox", "messages", "unseen", "size", "use"), rows, right=(1, 2, 3))
+    print_mailboxes(mailboxes)
 
 
 @users.command("quota")
@@ -242,25 +230,21 @@ def change_quota(
     config: ConfigOption = None,
 ) -> None:
     """Limit how much mail a user may keep. What is over the limit already stays; nothing more comes in."""
-    if storage is None and messages is None and mailboxes is None and annotations is None:
-        raise Misuse("Say what to limit: --storage, --messages, --mailboxes or --annotations.")
     settings = read_config(context, data, config)
-    quota = _read_quota(storage, messages, mailboxes, annotations)
     existing_data(settings)
     with open_users(settings) as directory:
         user = directory.get(name)
+        quota = changed_quota(user, storage, messages, mailboxes, annotations)
         user = directory.set_quota(
             user.name,
-            octets=user.quota_octets if storage is None else quota.octets,
-            messages=user.quota_messages if messages is None else quota.messages,
-            mailboxes=user.quota_mailboxes if mailboxes is None else quota.mailboxes,
-            annotations=user.quota_annotations if annotations is None else quota.annotation_octets,
+            octets=quota.octets,
+            messages=quota.messages,
+            mailboxes=quota.mailboxes,
+            annotations=quota.annotation_octets,
         )
-    limits = asyncio.run(_apply_quota(settings, user))
-    print(
-        f"User {user.name} may keep: storage {size_text(limits.octets)}, messages {count_text(limits.messages)}, "
-        f"mailboxes {count_text(limits.mailboxes)}, annotations {size_text(limits.annotation_octets)}."
-    )
+    limits = quota_of(settings, user)
+    asyncio.run(apply_quota(settings, user.account_id, limits))
+    print(f"User {user.name} may keep: {quota_text(limits)}.")
 
 
 @users.command("alias")
@@ -281,7 +265,7 @@ def change_aliases(
     with open_users(settings) as directory:
         user = directory.get(name)
         if add or remove:
-            user = directory.set_aliases(user.name, _changed_aliases(user.aliases, add or [], remove or []))
+            user = directory.set_aliases(user.name, changed_names(user.aliases, add, remove))
     for alias in user.aliases:
         print(alias)
 
@@ -353,34 +337,6 @@ def _mark_restored(config: Config, chosen: "list[User]") -> None:
         raise CommandRefused(f"Not done for {failed} of {len(chosen)} users; `mailwren check` says more.")
 
 
-def _read_quota(
-    storage: str | None, messages: str | None, mailboxes: str | None, annotations: str | None
-) -> QuotaLimits:
-    """The options as numbers; ``None`` is the configuration's limit. Raises Misuse."""
-    return QuotaLimits(
-        _read_limit("quota.storage", storage),
-        _read_limit("quota.messages", messages),
-        _read_limit("quota.mailboxes", mailboxes),
-        _read_limit("quota.annotations", annotations),
-    )
-
-
-def _quota_of(config: Config, user: "User") -> QuotaLimits:
-    """The limits that apply to a user."""
-    return config.quota_for(user.quota_octets, user.quota_messages, user.quota_mailboxes, user.quota_annotations)
-
-
-def _read_limit(key: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    kind: Kind[int | None] = _KINDS[key]
-    try:
-        return kind.read_text(text, Path.cwd())
-    except WrongValue as error:
-        fault = error.faults[0]
-        raise Misuse(f"--{key.partition('.')[2]}: {fault.problem}; {fault.advice}.") from error
-
-
 def _require_new(directory: "UserDirectory", name: str) -> None:
     """Refuse a wrong or taken name before a password is asked for."""
     from mailwren.auth.errors import UserExists
@@ -391,31 +347,12 @@ def _require_new(directory: "UserDirectory", name: str) -> None:
         raise UserExists(f"There is already a user {name}.")
 
 
-def _changed_aliases(aliases: tuple[str, ...], add: list[str], remove: list[str]) -> list[str]:
-    """The aliases after the change. Raises CommandRefused for one that is not there."""
-    kept = list(aliases)
-    for alias in remove:
-        if alias.lower() not in kept:
-            raise CommandRefused(f"{alias} is no alias of this user.")
-        kept.remove(alias.lower())
-    return [*kept, *add]
-
-
 def _tell_password(name: str, password: str, made_up: bool, done: str) -> None:
     """Say what was done, with a password that nobody knows yet."""
     if made_up:
         print_panel(f"User {name} {done}", (f"user      {name}", f"password  {password}"))
     else:
         print(f"User {name} {done}.")
-
-
-def _confirm_removal(name: str, keep_mail: bool) -> None:
-    """Ask, where there is someone to answer. Raises CommandRefused."""
-    if not on_terminal():
-        raise CommandRefused("Removing a user asks before it does: say --yes where nobody can answer.")
-    what = "Remove the user" if keep_mail else "Remove the user and, for good, all mail of"
-    if not typer.confirm(f"{what} {name}?", err=True):
-        raise CommandRefused("Nothing was removed.")
 
 
 def _set_enabled(context: typer.Context, name: str, enabled: bool, data: Path | None, config: Path | None) -> None:
@@ -426,35 +363,6 @@ def _set_enabled(context: typer.Context, name: str, enabled: bool, data: Path | 
     print(f"User {user.name} {'may log in' if enabled else 'cannot log in any more'}.")
 
 
-async def _apply_quota(config: Config, user: "User") -> QuotaLimits:
-    """Write the limits that apply to a user into the account, where they are kept to."""
-    from mailwren.store.operations import SetQuota
-
-    limits = _quota_of(config, user)
-    async with open_store(config) as store:
-        account = await store.account(user.account_id)
-        try:
-            await account.apply([SetQuota(*limits)])
-        finally:
-            await store.release(account)
-    return limits
-
-
-async def _remove_mail(config: Config, account_id: str) -> None:
-    async with open_store(config) as store:
-        await store.remove(account_id)
-
-
-async def _look_into(config: Config, account_id: str) -> tuple["Usage", list["Mailbox"]]:
-    """Usage and mailboxes of an account."""
-    async with open_store(config) as store:
-        account = await store.account(account_id)
-        try:
-            return await account.usage(), list((await account.mailboxes()).values())
-        finally:
-            await store.release(account)
-
-
 def _user_facts(user: "User") -> dict[str, Any]:
     """A user for scripts: everything but the password."""
     return {
@@ -463,21 +371,5 @@ def _user_facts(user: "User") -> dict[str, Any]:
         "enabled": user.enabled,
         "created": user.created,
         "account": user.account_id,
-        "quota": {
-            "octets": user.quota_octets,
-            "messages": user.quota_messages,
-            "mailboxes": user.quota_mailboxes,
-            "annotation_octets": user.quota_annotations,
-        },
-    }
-
-
-def _mailbox_facts(mailbox: "Mailbox") -> dict[str, Any]:
-    """A mailbox for scripts."""
-    return {
-        "name": mailbox.name,
-        "messages": mailbox.messages,
-        "unseen": mailbox.unseen,
-        "octets": mailbox.size,
-        "special_use": list(mailbox.special_use),
+        "quota": quota_facts(user),
     }

@@ -1,9 +1,10 @@
-"""Finds the user that an envelope address stands for. Reads the user directory, changes nothing."""
+"""Finds the user or the team that an envelope address stands for. Reads the user directory, changes nothing."""
 
 from collections.abc import Iterator
 from typing import Protocol
 
 from mailwren.auth.errors import DirectoryUnavailable
+from mailwren.auth.groups import Group
 from mailwren.auth.users import User
 from mailwren.base.logs import log
 from mailwren.delivery.addresses import Address, split_detail
@@ -19,19 +20,35 @@ DISABLED = DeliveryStatus(550, "5.2.1", "This user's mailbox is disabled")
 class Users(Protocol):
     """What delivery asks of the user directory."""
 
+    @property
+    def groups(self) -> "Groups":
+        """The groups, some of which are teams with a mailbox."""
+        ...
+
     def find(self, name: str) -> User | None:
         """The user of a name or an alias, in any case. Raises DirectoryUnavailable."""
         ...
 
 
+class Groups(Protocol):
+    """What delivery asks of the groups."""
+
+    def find(self, name: str) -> Group | None:
+        """The group of a name or an alias, in any case. Raises DirectoryUnavailable."""
+        ...
+
+
 def resolve_address(address: Address, users: Users, settings: DeliverySettings) -> Recipient | DeliveryStatus:
-    """The recipient behind an address, or why mail for it is refused. Never raises."""
+    """The recipient behind an address, a user or a team, or why mail for it is refused. Never raises."""
     try:
         for name, detail in _names(address, settings):
+            folder = detail if settings.detail_folders else ""
             user = users.find(name)
             if user is not None:
-                folder = detail if settings.detail_folders else ""
                 return Recipient(address, user.name, user.account_id, folder) if user.enabled else DISABLED
+            team = users.groups.find(name)
+            if team is not None and team.has_mailbox:
+                return Recipient(address, team.name, team.group_id, folder)
     except DirectoryUnavailable as error:
         log.error("directory unavailable", error=str(error))
         return TEMPORARY

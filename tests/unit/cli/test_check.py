@@ -74,7 +74,7 @@ def test_mail_without_a_user_is_a_note(run: Run) -> None:
     run("user", "remove", "bob", "--yes", "--keep-mail")
     result = run("check")
     assert result.exit_code == 0
-    assert "note: no user has this account" in result.stdout
+    assert "note: no user and no team has this account" in result.stdout
 
 
 @pytest.mark.parametrize("content", [None, b"nonsense" * 1000])

@@ -217,7 +217,7 @@ def _files_of(user: User) -> list[Path]:
 def test_remove_asks_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """No is no, yes is yes."""
     run("user", "add", "alice", "--generate")
-    monkeypatch.setattr("mailwren.cli.users.on_terminal", lambda: True)
+    monkeypatch.setattr("mailwren.cli.accounts.on_terminal", lambda: True)
     assert run("user", "remove", "alice", stdin="n\n").exit_code == 1
     assert _user("alice").name == "alice"
     assert run("user", "remove", "alice", stdin="y\n").exit_code == 0

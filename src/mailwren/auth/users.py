@@ -201,6 +201,10 @@ class UserDirectory:
         with unavailable("read"):
             return self._load("1")
 
+    def version(self) -> tuple[int, int]:
+        """Another one whenever anything in the file changed: users, groups or grants."""
+        return self._file.version()
+
     def close(self) -> None:
         """Let go of the file. Nothing else may be called afterwards."""
         self._database.close()

@@ -22,6 +22,9 @@ from mailwren.server.digest import Digests
 from mailwren.server.turns import Turns
 from mailwren.store.api import MailStore
 
+_HEARTBEATS_AT_ONCE = 100
+"""Sessions that look again before others have their turn."""
+
 if TYPE_CHECKING:
     import ssl
 
@@ -71,6 +74,8 @@ class ServerContext:
     names_pause: float = limits.NOTIFY_NAMES_SECONDS
     """Seconds that a change of names waits for what belongs to it."""
     stopping: bool = False
+    _directory: tuple[int, int] = (-1, -1)
+    _directory_due: float = 0.0
 
     def __post_init__(self) -> None:
         self.search = SearchEngine(others=self.turns.rest)
@@ -112,8 +117,18 @@ class ServerContext:
             await asyncio.sleep(seconds)
             now = self.clock()
             self.digests.look_again()
-            for session in list(self.sessions):
+            for number, session in enumerate(list(self.sessions)):
                 session.heartbeat(now)
+                if number % _HEARTBEATS_AT_ONCE == _HEARTBEATS_AT_ONCE - 1:
+                    await asyncio.sleep(0)
+
+    def directory_version(self) -> tuple[int, int]:
+        """Which version of the directory of users there is, or was a moment ago. Raises DirectoryUnavailable."""
+        now = self.clock()
+        if now >= self._directory_due:
+            self._directory = self.users.version()
+            self._directory_due = now + limits.DIRECTORY_CHECK_SECONDS
+        return self._directory
 
     async def watch_progress(self, seconds: float) -> None:
         """Every ``seconds``: clients that wait for a command are told how far it is."""

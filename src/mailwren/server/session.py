@@ -13,6 +13,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mailwren.auth.errors import DirectoryUnavailable
 from mailwren.base import limits
 from mailwren.base.ids import MailboxId
 from mailwren.base.logs import log
@@ -94,6 +95,8 @@ class Session(Output):
         """The session itself has added or removed messages in the selected mailbox."""
         self._looked = False
         self._running = False
+        self._directory = (-1, -1)
+        """The version of the directory of users in which the user was there."""
         self._arrivals = 0
         self._active = context.clock()
         """When the last heartbeat came by that found the client or the server at work."""
@@ -341,6 +344,9 @@ class Session(Output):
 
     async def _handle(self, event: Event) -> None:
         if isinstance(event, CommandFrame):
+            if self._is_shut_out():
+                event.close()
+                raise Bye("Your account is disabled", b"CONTACTADMIN")
             await self._command(event)
         elif isinstance(event, ContinuationNeeded):
             await self._continuation(event)
@@ -499,6 +505,20 @@ class Session(Output):
             if self.idling or self.notifications is not None:
                 self.connection.wake()
 
+    def _is_shut_out(self) -> bool:
+        """Whether the user was disabled or removed meanwhile: looked up when anything in the directory changed."""
+        if self.user is None:
+            return False
+        try:
+            version = self.context.directory_version()
+            if version == self._directory:
+                return False
+            user = self.context.users.find_account(self.user.account_id)
+        except DirectoryUnavailable:
+            return False  # nobody is sent away for a fault of ours
+        self._directory = version
+        return user is None or not user.enabled
+
     def heartbeat(self, now: float) -> None:
         """Look again if idling; end if silent for too long: never while idling, clients stay for days (RFC 9051 §5.4).
 
@@ -506,6 +526,10 @@ class Session(Output):
         on its way silence: lines can be slow.
         """
         self.connection.tick()
+        if (self.idling or not self._running) and self._is_shut_out():
+            self.connection.write(b"* BYE [CONTACTADMIN] Your account is disabled\r\n")
+            self.connection.close()
+            return
         listening = self.idling or (self.notifications is not None and self.notifications.listening)
         if self.notifications is not None:
             self.notifications.suspect()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
 from mailwren.delivery.addresses import NULL_SENDER, Address, parse_address
 from mailwren.delivery.delivery import Delivery
@@ -246,3 +247,14 @@ def test_folder_that_goes_away_meanwhile(delivery: Delivery, store: "FakeStore")
     account.before_apply = delete
     assert deliver(delivery, "alice+Lists")[0].startswith("250")
     assert [name for name, _ in account.messages] == ["INBOX"]
+
+
+def test_mail_for_a_team(delivery: Delivery, store: "FakeStore", users: UserDirectory) -> None:
+    """It goes into the team's own account, by its name and aliases, and into folders; other groups get none."""
+    team = users.groups.add("support", has_mailbox=True, aliases=["help@example.org"])
+    users.groups.add("crew")
+    assert resolved(delivery, "support") == ("support", "")
+    assert resolved(delivery, "help+Done@example.org") == ("support", "Done")
+    assert resolved(delivery, "crew") == "5.1.1"
+    assert deliver(delivery, "support alice") == ["250 2.1.5 s.1 Stored"] * 2
+    assert [name for name, _ in store.accounts[team.group_id].messages] == ["INBOX"]

@@ -188,6 +188,20 @@ def test_flags_sent_before_a_change_are_told() -> None:
     assert list(view.advance(may_expunge=True).flags) == [4]
 
 
+@given(st.sets(st.integers(0, 19)), st.integers(1, 4), st.booleans(), st.sets(st.integers(0, 19), min_size=1))
+def test_what_was_sent_in_either_order(sent: set[int], size: int, descending: bool, later: set[int]) -> None:
+    """The newest first or last: what was sent is not told again, unless it changes after that."""
+    truth = Truth()
+    truth.append(20)
+    view = View(truth.state)
+    truth.flag(list(range(20)))
+    groups = list(batches([(each, each + 1) for each in sorted(sent)], size))
+    for positions in reversed(groups) if descending else groups:
+        view.note_sent(positions, ModSeq(truth.modseq))
+    truth.flag(sorted(later))
+    assert set(view.advance(may_expunge=True).flags) == later | (set(range(20)) - sent)
+
+
 @given(st.lists(st.integers(0, 300), max_size=40), st.tuples(st.integers(0, 300), st.integers(0, 300)))
 def test_uids_of_positions(gone: list[int], span: tuple[int, int]) -> None:
     """The UIDs at positions are those of the array, however many gaps it has."""

@@ -150,7 +150,7 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
         st.builds(SearchKey, st.just("HEADER"), field_name=TEXT, text=text),
         st.builds(SearchKey, named(*DATE_KEYS), date=st.dates()),
         st.builds(SearchKey, named("LARGER", "SMALLER"), number=st.integers(0, NUMBER64_MAX)),
-        st.builds(SearchKey, named("OLDER", "YOUNGER"), number=NUMBERS),
+        st.builds(SearchKey, named("OLDER", "YOUNGER", "UIDAFTER", "UIDBEFORE"), number=NUMBERS),
         st.builds(SearchKey, named("EMAILID", "THREADID"), text=OBJECT_IDS),
         st.builds(SearchKey, named("UID", "SEQUENCE"), messages=SETS),
         st.builds(SearchKey, st.just("MODSEQ"), number=MODSEQS),

@@ -310,6 +310,23 @@ class Config:
             "How much may be kept in annotations of mailboxes, for users without a quota of their own.",
         ),
     )
+    message_limit: int | None = field(
+        default=None,
+        metadata=_row(
+            "commands.message_limit",
+            OrNone(WholeNumber(1000, 1_000_000_000)),
+            "How many messages one command may read, search, change or move; clients are told (MESSAGELIMIT). Programs "
+            "that do not know of it see only the newest messages of larger mailboxes, and nothing here needs it: none.",
+        ),
+    )
+    save_limit: int | None = field(
+        default=None,
+        metadata=_row(
+            "commands.save_limit",
+            OrNone(WholeNumber(1000, 1_000_000_000)),
+            "How many messages one command may copy or add; clients are told (SAVELIMIT).",
+        ),
+    )
     delivery_accept_any_domain: bool = field(
         default=True,
         metadata=_row(
@@ -484,6 +501,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "connections": "Connections and their patience",
     "store": "Keeping mail",
     "quota": "How much a user may keep",
+    "commands": "How much one command may do",
     "delivery": "Mail coming in over LMTP and by `mailwren deliver`",
     "capabilities": "Hiding extensions from clients that stumble over them",
     "log": "Logging",

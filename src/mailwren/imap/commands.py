@@ -17,6 +17,7 @@ from mailwren.imap.ext import (
     filters,
     i18n,
     language,
+    messagelimit,
     metadata,
     multisearch,
     objectid,
@@ -58,6 +59,7 @@ SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *objectid.SEARCH_KEYS,
     *savedate.SEARCH_KEYS,
     *within.SEARCH_KEYS,
+    *messagelimit.SEARCH_KEYS,
     *condstore.SEARCH_KEYS,
 )
 SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (

@@ -13,7 +13,7 @@ from mailwren.imap import commands as syntax
 from mailwren.imap.core.search import searches_numbers
 from mailwren.imap.errors import BadCommand, ImapError
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Framer
-from mailwren.imap.scanner import Scanner
+from mailwren.imap.scanner import NUMBER_MAX, Scanner
 from mailwren.imap.syntax import parse_command_name
 from mailwren.server import failures
 from mailwren.server.core import (
@@ -169,6 +169,24 @@ def _append_limit(session: Session) -> str:
     return str(session.context.config.message_size_limit)
 
 
+def _message_limit(session: Session) -> str:
+    return str(session.context.config.message_limit)
+
+
+def _has_message_limit(session: Session) -> bool:
+    return session.context.config.message_limit is not None
+
+
+def _save_limit(session: Session) -> str:
+    return str(session.context.config.save_limit)
+
+
+def _has_save_limit(session: Session) -> bool:
+    """A limit on COPY and APPEND alone, or one that is lower there (RFC 9738 §3)."""
+    config = session.context.config
+    return config.save_limit is not None and config.save_limit < (config.message_limit or NUMBER_MAX)
+
+
 def _starttls_offered(session: Session) -> bool:
     return session.context.tls is not None and not session.connection.secure
 
@@ -204,6 +222,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("MULTIAPPEND", "RFC 3502 §6.3.11", State.LOGGED_IN),
     Capability("APPENDLIMIT=", "RFC 7889 §2", State.LOGGED_IN, value=_append_limit),
     Capability("INPROGRESS", "RFC 9585 §3", State.LOGGED_IN),
+    Capability("MESSAGELIMIT=", "RFC 9738 §3", State.LOGGED_IN, _has_message_limit, _message_limit),
+    Capability("SAVELIMIT=", "RFC 9738 §3", State.LOGGED_IN, _has_save_limit, _save_limit),
     Capability("PARTIAL", "RFC 9394 §3", State.LOGGED_IN),
     Capability("PREVIEW", "RFC 8970 §6", State.LOGGED_IN),
     Capability("PREVIEW=FUZZY", "RFC 8970 §6", State.LOGGED_IN),

@@ -23,7 +23,7 @@ from mailwren.imap.ext.condstore import highest_modseq_code
 from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, notices
-from mailwren.server.ext import annotation_notices, condstore
+from mailwren.server.ext import annotation_notices, condstore, messagelimit
 from mailwren.server.ext.own_changes import moves
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.output import Output
@@ -58,6 +58,7 @@ class Session(Output):
         places: what mailbox names lead to.
         selected: the selected mailbox, if any.
         enabled: upper-case names turned on by ENABLE.
+        over_limit: the response code that tells of messages which the command left out; empty when there are none.
         condstore: the client keeps mod-sequences (RFC 7162 §3.1); only ``ext/condstore.py`` turns it on.
         client_id: what the client said of itself with ID.
         notifications: what the client wants to be told of, once it has said so (RFC 5465 §3.1).
@@ -79,6 +80,7 @@ class Session(Output):
         self.comparator: Collation | None = None
         self.selected: Selected | None = None
         self.saved = RangeSet()
+        self.over_limit = b""
         self.annotations: AnnotationWatch | None = None
         self.idling = False
         self.notifications: Notifications | None = None
@@ -405,6 +407,7 @@ class Session(Output):
 
     async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
         self._looked = False
+        self.over_limit = b""
         self.progress.begin(request.tag)
         await self._keep_rights()
         if Effect.SYNCS in command.effects:
@@ -418,12 +421,16 @@ class Session(Output):
             may_expunge = command.names_numbers is None or not command.names_numbers(arguments)
         try:
             completion = await command.run(self, arguments, request) or Completion()
-        except (ImapError, StoreError):
-            await self.tell(may_expunge=may_expunge, with_uid=request.by_uid)
-            self._tell_modseq()
-            raise
+        except (ImapError, StoreError) as error:
+            answer = messagelimit.settled_refusal(self, error)
+            if answer is None:
+                await self.tell(may_expunge=may_expunge, with_uid=request.by_uid)
+                self._tell_modseq()
+                raise
+            completion = answer
         if completion.silent:
             return
+        completion = messagelimit.settled(self, completion)
         # A command that has just looked need not look again, unless a hint came meanwhile.
         again = self._mailbox_hint or not self._looked
         await self.tell(may_expunge=may_expunge, refresh=again, with_uid=request.by_uid)

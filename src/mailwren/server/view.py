@@ -143,7 +143,7 @@ class View:
     def note_sent(self, positions: Sequence[int], modseq: ModSeq) -> None:
         """The client has been sent, or knows by itself, the flags of these positions as they were at ``modseq``.
 
-        So they are not told again. A command notes its positions ascending, and none twice.
+        So they are not told again. A command notes each message once, in ascending or in descending order.
         """
         if modseq > self.told and positions:
             for start, stop in runs(positions):
@@ -151,10 +151,21 @@ class View:
 
     def _note_span(self, start: int, stop: int, modseq: ModSeq) -> None:
         last = self._sent[-1] if self._sent else None
-        if last is not None and last.stop == start and last.modseq == modseq:
-            last.stop, last.last_uid = stop, self.uids[stop - 1]
+        first_uid, last_uid = self.uids[start], self.uids[stop - 1]
+        if last is not None and first_uid < last.first_uid:  # the newest messages came first
+            self._note_before(_SentFlags(first_uid, last_uid, stop, modseq))
+        elif last is not None and last.stop == start and last.modseq == modseq:
+            last.stop, last.last_uid = stop, last_uid
         else:
-            self._sent.append(_SentFlags(self.uids[start], self.uids[stop - 1], stop, modseq))
+            self._sent.append(_SentFlags(first_uid, last_uid, stop, modseq))
+
+    def _note_before(self, sent: _SentFlags) -> None:
+        index = bisect_right(self._sent, sent.first_uid, key=_first_uid)
+        following = self._sent[index]
+        if self.uids[sent.stop] == following.first_uid and sent.modseq == following.modseq:
+            following.first_uid = sent.first_uid
+        else:
+            self._sent.insert(index, sent)
 
     def _was_sent(self, uid: int, modseq: int) -> bool:
         fresh = self._fresh

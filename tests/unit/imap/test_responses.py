@@ -10,7 +10,7 @@ from mailwren.imap.core.arguments import Identify
 from mailwren.imap.core.list import ListRow
 from mailwren.imap.core.search import FoundMessages
 from mailwren.imap.errors import BadCommand
-from mailwren.imap.ext import inprogress, objectid, uidbatches
+from mailwren.imap.ext import inprogress, messagelimit, objectid, uidbatches
 from mailwren.imap.ext.inprogress import CommandProgress
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.scanner import Scanner
@@ -185,3 +185,10 @@ def test_progress_that_cannot_be() -> None:
     for code in (b'INPROGRESS ("t" 5 5)', b'INPROGRESS ("t" NIL 5)', b'INPROGRESS ("t" 0 0)'):
         with pytest.raises(BadCommand):
             inprogress.parse_in_progress(reader(code, b"INPROGRESS"))
+
+
+def test_the_code_of_a_limit() -> None:
+    """The limit, and where to go on, if that is known (RFC 9738 §5)."""
+    for limit, uid, code in ((1000, 23221, b"MESSAGELIMIT 1000 23221"), (1000, None, b"MESSAGELIMIT 1000")):
+        assert messagelimit.message_limit_code(limit, uid) == code
+        assert messagelimit.parse_message_limit(reader(code, b"MESSAGELIMIT")) == (limit, uid)

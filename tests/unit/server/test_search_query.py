@@ -8,6 +8,7 @@ from mailwren.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.errors import BadCommand
+from mailwren.imap.scanner import NUMBER_MAX
 from mailwren.imap.sequence_set import STAR, SequenceSet
 from mailwren.search.query import (
     ALL,
@@ -83,6 +84,10 @@ def numbers(*ranges: tuple[int, int]) -> SequenceSet:
         (SearchKey("SAVEDATESUPPORTED"), ALL),
         (SearchKey("OLDER", number=60), FactBetween(Fact.INTERNAL_TIME, None, NOW - 60)),
         (SearchKey("YOUNGER", number=60), FactBetween(Fact.INTERNAL_TIME, NOW - 60, None)),
+        (SearchKey("UIDAFTER", number=4), UidIn(RangeSet([(5, NUMBER_MAX)]))),
+        (SearchKey("UIDAFTER", number=NUMBER_MAX), UidIn(RangeSet())),
+        (SearchKey("UIDBEFORE", number=4), UidIn(RangeSet([(1, 3)]))),
+        (SearchKey("UIDBEFORE", number=1), UidIn(RangeSet())),
         (SearchKey("EMAILID", text="M1"), EmailId("M1")),
         (SearchKey("THREADID", text="T1"), ThreadId("T1")),
         (SearchKey("LARGER", number=10), FactBetween(Fact.SIZE, 11, None)),

@@ -14,6 +14,7 @@ from mailwren.imap.rights import permitted_flags
 from mailwren.imap.scanner import Scanner
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.ext.catenate import check_url, put_together
+from mailwren.server.ext.messagelimit import check_append
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.octets import MessageSource, Spool
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 async def run_append(session: "Session", arguments: imap.Append, request: Request) -> Completion | None:
     """Add messages, all or none, and answer once they are on disk."""
     place = await target(session, arguments.mailbox)
+    check_append(session, len(arguments.messages))
     async with to_append(session, place, arguments.messages) as operations:
         outcomes = await session.apply(place.account, operations)
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]

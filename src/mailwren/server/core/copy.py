@@ -6,6 +6,7 @@ from mailwren.imap.core import arguments as imap
 from mailwren.imap.core.copy import copy_uid_code
 from mailwren.imap.errors import Refused
 from mailwren.server.ext.crossing import carry, crosses
+from mailwren.server.ext.messagelimit import check_copy, newest
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.operations import Copied, Copy, Move
@@ -41,6 +42,10 @@ async def _transfer(
         if not request.by_uid and selected.lacks(spans):
             # RFC 2180 §4.4.1; which ones went is told with this answer
             raise Refused("Some of the messages no longer exist", b"EXPUNGEISSUED")
+        if kind is Copy:
+            check_copy(session, spans)
+        else:
+            spans = newest(session, spans)
         uids = selected.view.uids_of(spans)
         if not uids:
             return None

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import NoArguments, UidExpunge
+from mailwren.server.ext.messagelimit import newest_deleted
 from mailwren.server.table import Completion, Request
 from mailwren.store.operations import Expunge
 
@@ -17,7 +18,8 @@ async def run_expunge(session: "Session", arguments: UidExpunge, request: Reques
     selected.require("e")
     uids: RangeSet | None = None
     if arguments.uids is not None:
-        uids = selected.view.uids_of(selected.view.resolve(arguments.uids, session.saved, by_uid=request.by_uid))
+        spans = selected.view.resolve(arguments.uids, session.saved, by_uid=request.by_uid)
+        uids = selected.view.uids_of(newest_deleted(session, selected, spans))
         if not uids:
             return None
     await session.apply(selected.account, [Expunge(selected.id, uids)])

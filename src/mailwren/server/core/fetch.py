@@ -1,6 +1,6 @@
 """FETCH and UID FETCH (RFC 9051 §6.4.5): which messages, in which pieces, and the implicit ``\\Seen``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from mailwren.imap.ext.preview import LAZY
 from mailwren.message.stream_decoder import UnknownEncoding
 from mailwren.server.core.fetch_columns import Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
-from mailwren.server.ext import condstore
+from mailwren.server.ext import condstore, messagelimit
 from mailwren.server.ext.partial import count, page
 from mailwren.server.ext.qresync import narrow
 from mailwren.server.fetch_form import fetch_form
@@ -42,15 +42,18 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     if MODSEQ_ITEM in arguments.items:
         condstore.enable(session)
     if arguments.modifiers:
+        messagelimit.check_page(session, arguments)
         spans = page(arguments, request, spans)
         spans = await narrow(session, selected, arguments, request, spans)
+    spans = messagelimit.newest(session, spans)
     items = _distinct(session, arguments, request)
     newly_seen = await _mark_seen(session, selected, arguments.items, spans)
     if newly_seen or _FLAGS in items:
         tell_new_keywords(session, selected)
     sender = _Sender(session, selected, items, newly_seen)
     done, goal = 0, count(spans)
-    for positions in batches(spans, sender.batch):
+    groups: Iterable[Sequence[int]] = batches(spans, sender.batch)
+    for positions in reversed(list(groups)) if sender.descends else groups:
         session.progress.report(done, goal)
         await sender.send(positions)
         await session.breathe()
@@ -135,6 +138,8 @@ class _Sender:
         self._selected = selected
         self._newly_seen = newly_seen
         self._form = fetch_form(session)
+        self.descends = bool(session.over_limit)
+        """The newest first: "the server is REQUIRED to process messages from highest to lowest UID" (RFC 9738 §3.1)."""
         # flags without their mod-sequence are not all that a client wants to know which keeps those
         self._tells = _FLAGS in items and (MODSEQ_ITEM in items or not session.condstore)
         added = (_FLAGS, MODSEQ_ITEM) if session.condstore else (_FLAGS,)
@@ -169,8 +174,9 @@ class _Sender:
         except MessageDamaged:
             if len(positions) > 1:  # until only the damaged one is left
                 middle = len(positions) // 2
-                await self.send(positions[:middle])
-                await self.send(positions[middle:])
+                halves = (positions[:middle], positions[middle:])
+                for half in reversed(halves) if self.descends else halves:
+                    await self.send(half)
                 return
             self._damaged = self._damaged.union(RangeSet.of(batch.uids))
             return
@@ -179,7 +185,9 @@ class _Sender:
             if self._tells:
                 self._selected.view.note_sent(positions, batch.modseq)
             return
-        for index, uid in enumerate(batch.uids):
+        indexes = range(len(batch))
+        for index in reversed(indexes) if self.descends else indexes:
+            uid = batch.uids[index]
             cells = [column[index] for column in columns]
             if added and uid in self._newly_seen:
                 cells += (column[index] for column in added)
@@ -191,6 +199,8 @@ class _Sender:
             line % (number, b" ".join(row))
             for number, row in zip(batch.uids if by_uid else batch.numbers, zip(*columns, strict=True), strict=True)
         ]
+        if self.descends:
+            lines.reverse()
         self._session.send(b"".join(lines))
 
     async def _send_one(self, batch: Batch, index: int, cells: Sequence[Cell]) -> None:

@@ -11,7 +11,7 @@ from mailwren.imap.ext.condstore import searches_modseq
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
-from mailwren.server.ext import condstore, context, filters
+from mailwren.server.ext import condstore, context, filters, messagelimit
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import StoreError
 
@@ -31,7 +31,8 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         key = await filters.resolve(session, arguments.key, arguments.charset)
         if searches_modseq(key):
             condstore.enable(session)
-        positions = await find(session, key, arguments.charset)
+        among = messagelimit.searched(session, selected, key)
+        positions = await find(session, key, arguments.charset, among=among)
     except (Refused, StoreError):
         # "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets
         # the value of the search result variable to the empty sequence" (RFC 9051 §6.4.4.1); after BAD it is kept.
@@ -59,8 +60,14 @@ def _answer(session: "Session", request: Request, found: Found) -> None:
         session.saved = saved(found)
 
 
-async def find(session: "Session", key: SearchKey, charset: str) -> list[int]:
+async def find(session: "Session", key: SearchKey, charset: str, *, among: RangeSet | None = None) -> list[int]:
     """The positions in the view of the selected mailbox's messages that match, ascending.
+
+    Args:
+        session: whose mailbox it is.
+        key: what to look for.
+        charset: the charset that the client named, or none.
+        among: only these UIDs are looked at.
 
     Raises:
         BadCommand: a message number that does not exist.
@@ -77,6 +84,7 @@ async def find(session: "Session", key: SearchKey, charset: str) -> list[int]:
             query,
             selected.view.uids,
             selected.view.count,
+            among=among,
             progress=session.progress.report,
         )
     except QueryTooDeep as error:

@@ -110,7 +110,7 @@ class _Translation:
             self._of_messages,
             self._of_texts,
             self._of_facts,
-            self._of_moments,
+            self._of_numbers,
             self._of_ids,
         )
 
@@ -192,12 +192,16 @@ class _Translation:
             case _:
                 return None
 
-    def _of_moments(self, key: SearchKey) -> Query | None:
+    def _of_numbers(self, key: SearchKey) -> Query | None:
         match key.name:
             case "OLDER":
                 return FactBetween(Fact.INTERNAL_TIME, None, int(self._clock()) - key.number)
             case "YOUNGER":
                 return FactBetween(Fact.INTERNAL_TIME, int(self._clock()) - key.number, None)
+            case "UIDAFTER":
+                return UidIn(RangeSet([(key.number + 1, NUMBER_MAX)]) if key.number < NUMBER_MAX else RangeSet())
+            case "UIDBEFORE":
+                return UidIn(RangeSet([(1, key.number - 1)]) if key.number > 1 else RangeSet())
             case "SAVEDATESUPPORTED":
                 return ALL  # every mailbox knows when its messages came in
             case _:

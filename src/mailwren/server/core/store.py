@@ -1,7 +1,7 @@
 """STORE and UID STORE (RFC 9051 §6.4.6)."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import modified_code
 from mailwren.imap.rights import flags_to_keep, permitted_flags
-from mailwren.server.ext import condstore
+from mailwren.server.ext import condstore, messagelimit
 from mailwren.server.notices import send_flags, send_modseqs, tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
@@ -40,6 +40,7 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     if arguments.silent or since is not None:
         await session.refresh()
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
+    spans = messagelimit.newest(session, spans)
     uids = selected.view.uids_of(spans)
     if not uids:
         return None
@@ -48,10 +49,12 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     assert isinstance(outcome, FlagsSet)
     await session.refresh()
     tell_new_keywords(session, selected)
-    for number, positions in enumerate(batches(spans, _AT_ONCE)):
+    descends = bool(session.over_limit)  # then from highest to lowest UID (RFC 9738 §3.1)
+    groups: Iterable[tuple[int, Sequence[int]]] = enumerate(batches(spans, _AT_ONCE))
+    for number, positions in reversed(list(groups)) if descends else groups:
         session.progress.report(number * _AT_ONCE, len(uids))
         if guess is None:
-            send_flags(session, selected, positions, with_uid=request.by_uid)
+            send_flags(session, selected, positions[::-1] if descends else positions, with_uid=request.by_uid)
             selected.view.note_sent(positions, selected.state.modseq)
         else:
             right = guess.right(number, positions)

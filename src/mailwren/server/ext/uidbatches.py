@@ -16,7 +16,9 @@ async def run_uid_batches(session: "Session", arguments: UidBatches, request: Re
     """Cut the mailbox into batches, the newest messages first; ``$`` stays as it is."""
     if arguments.size < limits.UID_BATCH:
         raise Refused(f"A batch has at least {limits.UID_BATCH} messages", b"TOOFEW")
-    uids, size = session.mailbox.state.uids, arguments.size
+    uids = session.mailbox.state.uids
+    # no batch of more messages than one command may work on (RFC 9738 §3.1)
+    size = min(arguments.size, session.context.config.message_limit or arguments.size)
     first, last = arguments.batches or (1, max(1, -(-len(uids) // size)))
     if first > last:
         raise BadCommand("The first batch comes before the last one", b"CLIENTBUG")

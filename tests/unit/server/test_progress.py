@@ -32,7 +32,7 @@ class SlowSearch:
         self.go_on = asyncio.Event()
         self.progress: Callable[[int, int], None] = lambda _done, _goal: None
 
-    async def search(self, *_arguments: object, progress: Callable[[int, int], None]) -> list[int]:
+    async def search(self, *_arguments: object, progress: Callable[[int, int], None], **_options: object) -> list[int]:
         """Find nothing."""
         self.progress = progress
         self.begun.set()
@@ -71,7 +71,8 @@ async def searching(tag: bytes = b"A001", **settings: Any) -> AsyncIterator[Scen
         await client.command(b"SELECT INBOX")
         context.search = search  # type: ignore[assignment] # as much of it as SEARCH asks for
         client.send(tag + b" SEARCH TEXT slow\r\n")
-        await search.begun.wait()
+        async with asyncio.timeout(20):
+            await search.begun.wait()
         yield Scene(context, client, clock, search)
         search.go_on.set()
         await client.until(lambda data: data.index(tag) if b" OK SEARCH completed\r\n" in data else None)

@@ -150,6 +150,8 @@ ROWS: dict[str, tuple[str, Row]] = {
     ),
     "search-subject": ("SEARCH SUBJECT word (/s)", _command(b"SEARCH SUBJECT milestone")),
     "search-body": ("SEARCH BODY rare word (/s)", _command(b"SEARCH BODY " + RARE_WORD.encode())),
+    "sort": ("SORT (REVERSE DATE SUBJECT) (/s)", _command(b"SORT (REVERSE DATE SUBJECT) UTF-8 ALL")),
+    "thread": ("THREAD REFERENCES (/s)", _command(b"THREAD REFERENCES UTF-8 ALL")),
     "copy": ("COPY of a quarter (msg/s)", copy_away),
 }
 """Rows by name."""

@@ -161,6 +161,8 @@ SWEEP_SECONDS: Final = 6 * 3600
 """How often an account in use is swept of what nothing refers to any more."""
 SWEEP_FIRST_SECONDS: Final = 30.0
 """How long after opening an account it is looked at for sweeping: after logging in, before it is closed again."""
+SORT_PAUSE: Final = 0.05
+"""Seconds between two parts of computing sort keys of earlier mail, as long as one takes: others have the processor."""
 SWEEP_ROWS: Final = 500
 """Rows removed by the sweeper in one transaction, so that others never wait long."""
 ORPHAN_SECONDS: Final = 3600

@@ -1,7 +1,7 @@
-"""Sorting many things without holding the event loop: sorted in pieces, then merged."""
+"""Working on many things without holding the event loop: in parts, and sorted in pieces that are merged then."""
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -9,7 +9,24 @@ from mailwren.base import limits
 from mailwren.search.pace import Pace
 
 T = TypeVar("T")
+U = TypeVar("U")
 _MERGED_AT_ONCE: Final = 2048
+_MADE_AT_ONCE: Final = 4096
+
+
+def parts(count: int, size: int = _MADE_AT_ONCE) -> Iterator[slice]:
+    """The places of so many things, in parts of which each is worked on at once."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+async def made(items: Sequence[T], make: Callable[[Sequence[T]], Iterable[U]], pace: Pace) -> list[U]:
+    """What is made of each of the items, in their order."""
+    result: list[U] = []
+    for part in parts(len(items)):
+        result += make(items[part])
+        await pace.rest()
+    return result
 
 
 # Any: keys of one call are comparable with each other, which their type cannot say.

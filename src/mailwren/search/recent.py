@@ -23,6 +23,10 @@ class Recent(Generic[T]):
             self._known[key] = value
         return value
 
+    def items(self) -> list[tuple[Hashable, T]]:
+        """All that is known, what was used least lately first."""
+        return list(self._known.items())
+
     def put(self, key: Hashable, value: T) -> None:
         """Remember a result, and let go of the one that was used least lately."""
         self._known.pop(key, None)

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
+from mailwren.search.ordering import made, parts
 from mailwren.search.pace import Pace
 from mailwren.search.recent import Recent
 from mailwren.search.rows import common_runs
@@ -159,12 +160,13 @@ class SortColumns:
         ends = self.ancestor_ends
         return self.ancestors[ends[row - 1] if row else 0 : ends[row]]
 
-    def realigned(self, uids: "array[int]") -> "SortColumns":
+    async def realigned(self, uids: "array[int]", pace: Pace) -> "SortColumns":
         """The same in step with ``uids``, from which messages of the older array have gone."""
         result = SortColumns(uids)
         known = bisect_right(uids, self.uids[len(self) - 1]) if len(self) else 0
         found = common_runs(self.uids, len(self), uids, known)
         runs = [(start + shift, stop + shift) for start, stop, shift in found]
+        orders = self.orders.items()
         result.texts = {field: column.picked(runs) for field, column in self.texts.items()}
         for start, stop in runs:
             for field, numbers in self.numbers.items():
@@ -174,8 +176,26 @@ class SortColumns:
             first = self.ancestor_ends[start - 1] if start else 0
             moved = len(result.ancestors) - first
             result.ancestors += self.ancestors[first : self.ancestor_ends[stop - 1]]
-            result.ancestor_ends.extend(end + moved for end in self.ancestor_ends[start:stop])
+            for part in parts(stop - start):
+                ends = self.ancestor_ends[start + part.start : start + part.stop]
+                result.ancestor_ends.extend([end + moved for end in ends])
+                await pace.rest()
+        for order, rows in orders:
+            result.orders.put(order, await _without_gone(rows, runs, pace))
         return result
+
+
+async def _without_gone(rows: "array[int]", runs: Sequence[tuple[int, int]], pace: Pace) -> "array[int]":
+    """Rows in an order, as they are counted when only those in ``runs`` are left."""
+    gone = len(rows)
+    now = array("I", [gone]) * gone
+    count = 0
+    for start, stop in runs:
+        last = min(stop, gone)
+        if start < last:
+            now[start:last] = array("I", range(count, count + last - start))
+            count += last - start
+    return array("I", await made(rows, lambda some: [now[row] for row in some if now[row] != gone], pace))
 
 
 class SortCache:
@@ -192,10 +212,16 @@ class SortCache:
     async def columns(self, account: Account, state: MailboxState, pace: Pace) -> SortColumns:
         """The columns in step with the state's present ``uids``, all rows read. Raises StoreError."""
         uids, contents = state.uids, state.contents
-        columns = self._columns.pop(state, None) or SortColumns(uids)
+        columns = self._columns.get(state) or SortColumns(uids)
         if columns.uids is not uids:
-            columns = columns.realigned(uids)
-        self._columns[state] = columns  # the last one in the dictionary's order is the last to be let go
+            columns = await columns.realigned(uids, pace)
+            # Another session may have done the same, meanwhile, or be ahead of us.
+            known = self._columns.get(state)
+            if known is not None and known.uids is uids:
+                columns = known
+        if columns.uids is state.uids:
+            self._columns.pop(state, None)
+            self._columns[state] = columns  # the last one in the dictionary's order is the last to be let go
         length = len(uids)
         while (start := len(columns)) < length:
             wanted = [ContentId(each) for each in contents[start : min(start + limits.FACTS_READ_AT_ONCE, length)]]

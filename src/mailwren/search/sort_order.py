@@ -11,11 +11,10 @@ from functools import total_ordering
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from mailwren.search.collation import Collation
-from mailwren.search.ordering import in_order
+from mailwren.search.ordering import in_order, made, parts
 from mailwren.search.pace import Pace
-from mailwren.search.sort_columns import TEXTS, SortColumns, SortField
+from mailwren.search.sort_columns import TEXTS, SortColumns, SortField, TextColumn
 
-_ROWS_AT_ONCE: Final = 4096
 _TEXTS_AT_ONCE: Final = 1024
 _FEW: Final = 64
 """Messages that are put into a known order one by one."""
@@ -52,28 +51,22 @@ async def ordered(
         pace: lets others run.
     """
     comparison = _Comparison(columns, rows, order.collation, modseqs, pace)
-    numbers = [0] * len(rows)
+    count = len(rows)
+    numbers = [0] * count
     for field, reverse in order.program:
         values, bound = await comparison.column(field)
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
+        last = bound - 1
+        for part in parts(count):
             if reverse is not (field in TEXTS and order.collation.descending):
-                last = bound - 1
                 numbers[part] = [a * bound + last - b for a, b in zip(numbers[part], values[part], strict=True)]
             else:
                 numbers[part] = [a * bound + b for a, b in zip(numbers[part], values[part], strict=True)]
             await pace.rest()
-    count = len(rows)
-    for start in range(0, count, _ROWS_AT_ONCE):
-        stop = min(start + _ROWS_AT_ONCE, count)
-        numbers[start:stop] = [a * count + b for a, b in zip(numbers[start:stop], range(start, stop), strict=True)]
+    for part in parts(count):
+        places = range(part.start, part.stop)
+        numbers[part] = [a * count + b for a, b in zip(numbers[part], places, strict=True)]
         await pace.rest()
-    numbers = await in_order(numbers, pace)
-    for start in range(0, count, _ROWS_AT_ONCE):
-        part = slice(start, start + _ROWS_AT_ONCE)
-        numbers[part] = [rows[number % count] for number in numbers[part]]
-        await pace.rest()
-    return numbers
+    return await made(await in_order(numbers, pace), lambda some: [rows[number % count] for number in some], pace)
 
 
 class _Comparison(NamedTuple):
@@ -87,43 +80,40 @@ class _Comparison(NamedTuple):
 
     async def column(self, field: SortField) -> Column:
         """One criterion of every row as a number."""
-        rows = self.rows
         if field is SortField.UID:
-            return list(range(len(rows))), max(len(rows), 1)
+            return list(range(len(self.rows))), max(len(self.rows), 1)
         if field in TEXTS:
-            column = self.columns.texts[field]
-            codes = await self._picked(column.codes)
-            ranks = await text_ranks(column.texts, set(codes), self.collation, self.pace)
-            return [ranks[code] for code in codes], len(ranks) + 1
+            ranks, texts = await text_ranks(self.columns.texts[field], self.rows, self.collation, self.pace)
+            return ranks, texts + 1
         source = self.modseqs if field is SortField.MODSEQ else self.columns.numbers[field]
-        values = await self._picked(source)
-        least = min(values, default=0)
-        return [value - least for value in values], max(values, default=0) - least + 1
-
-    async def _picked(self, source: "array[int]") -> list[int]:
-        result: list[int] = []
-        for start in range(0, len(self.rows), _ROWS_AT_ONCE):
-            result += [source[row] for row in self.rows[start : start + _ROWS_AT_ONCE]]
-            await self.pace.rest()
-        return result
+        values = await made(self.rows, lambda some: [source[row] for row in some], self.pace)
+        least, most = min(values, default=0), max(values, default=0)
+        return await made(values, lambda some: [value - least for value in some], self.pace), most - least + 1
 
 
-async def text_ranks(texts: list[str], codes: set[int], collation: Collation, pace: Pace) -> dict[int, int]:
-    """For each code the place of its text among those of all codes; the same for texts that are equal, 0 if empty."""
+async def text_ranks(
+    column: TextColumn, rows: Sequence[int], collation: Collation, pace: Pace
+) -> tuple[list[int], int]:
+    """The place of each row's text among those of all, the same for equal ones, 0 if empty; and the last place."""
+    source, texts = column.codes, column.texts
+    codes = await made(rows, lambda some: [source[row] for row in some], pace)
+    different = list(set(codes))
     keys: dict[int, str] = {}
-    waiting = list(codes)
-    for start in range(0, len(waiting), _TEXTS_AT_ONCE):
-        for code in waiting[start : start + _TEXTS_AT_ONCE]:
+    for part in parts(len(different), _TEXTS_AT_ONCE):
+        for code in different[part]:
             keys[code] = collation.key(texts[code])
         await pace.rest()
-    result: dict[int, int] = {}
+    ranks: dict[int, int] = {}
     rank, before = 0, ""
-    for code in await in_order(waiting, pace, keys.__getitem__):
-        key = keys[code]
-        if key != before:
-            rank, before = rank + 1, key
-        result[code] = rank
-    return result
+    ascending = await in_order(different, pace, keys.__getitem__)
+    for part in parts(len(ascending)):
+        for code in ascending[part]:
+            key = keys[code]
+            if key != before:
+                rank, before = rank + 1, key
+            ranks[code] = rank
+        await pace.rest()
+    return await made(codes, lambda some: [ranks[code] for code in some], pace), rank
 
 
 @total_ordering

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from mailwren.base import limits
 from mailwren.search.collation import Collation
 from mailwren.search.evaluate import SearchEngine
-from mailwren.search.ordering import in_order
+from mailwren.search.ordering import in_order, made, parts
 from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.query import Query
 from mailwren.search.sort_columns import SortCache, SortColumns, SortField
@@ -27,7 +27,6 @@ from mailwren.store.mailbox_state import MailboxState
 
 _FEW: Final = 8
 """With fewer than one of so many messages found, these alone are sorted rather than the whole mailbox."""
-_ROWS_AT_ONCE: Final = 4096
 
 
 class Algorithm(Enum):
@@ -90,14 +89,11 @@ class Sorter:
         pace = self._pace()
         columns = await self._cache.columns(scope.account, scope.state, pace)
         found = await _rows(columns, positions, scope.view_uids, pace)
-        if any(field is SortField.MODSEQ for field, _reverse in order.program):
-            rows = await ordered(columns, found.rows, order, _modseqs(columns, scope.state), pace)
-        else:
-            rows = await _rows_in_order(columns, found.rows, order, pace)
+        rows = await _rows_in_order(columns, found.rows, order, scope.state, pace)
         if found.rows is found.positions:
             return rows
         place = dict(zip(found.rows, found.positions, strict=True))
-        return [place[row] for row in rows]
+        return await made(rows, lambda some: [place[row] for row in some], pace)
 
     async def thread(self, scope: Scope, query: Query, algorithm: Algorithm, collation: Collation) -> Threads:
         """The messages that match as threads; their positions in the view stand in the place of messages.
@@ -116,8 +112,9 @@ class Sorter:
         if known is None or known[0] != rows:
             known = rows, await laid_out(await _forest(columns, rows, algorithm, collation, pace), pace)
             columns.threads.put(key, known)
-        threads = known[1]
-        return Threads(array("I", map(found.positions.__getitem__, threads.messages)), threads.brackets)
+        threads, shown = known[1], found.positions
+        messages = await made(threads.messages, lambda some: [shown[message] for message in some], pace)
+        return Threads(array("I", messages), threads.brackets)
 
     async def _search(self, scope: Scope, query: Query) -> list[int]:
         return await self._engine.search(
@@ -125,9 +122,13 @@ class Sorter:
         )
 
 
-async def _rows_in_order(columns: SortColumns, rows: Sequence[int], order: Order, pace: Pace) -> list[int]:
-    """Rows in an order that is remembered for the whole mailbox, unless they are few."""
+async def _rows_in_order(
+    columns: SortColumns, rows: Sequence[int], order: Order, state: MailboxState, pace: Pace
+) -> list[int]:
+    """Rows in an order that is remembered for the whole mailbox, unless they are few or it changes with flags."""
     total = len(columns)
+    if any(field is SortField.MODSEQ for field, _reverse in order.program):
+        return await ordered(columns, rows, order, _modseqs(columns, state), pace)
     nothing = array("Q")
     if len(rows) * _FEW < total:
         return await ordered(columns, rows, order, nothing, pace)
@@ -140,9 +141,11 @@ async def _rows_in_order(columns: SortColumns, rows: Sequence[int], order: Order
     if len(rows) == len(everything):
         return everything.tolist()
     wanted = bytearray(len(everything))
-    for row in rows:
-        wanted[row] = 1
-    return [row for row in everything if wanted[row]]
+    for part in parts(len(rows)):
+        for row in rows[part]:
+            wanted[row] = 1
+        await pace.rest()
+    return await made(everything, lambda some: [row for row in some if wanted[row]], pace)
 
 
 def _modseqs(columns: SortColumns, state: MailboxState) -> "array[int]":
@@ -160,9 +163,9 @@ async def _rows(columns: SortColumns, positions: Sequence[int], view_uids: "arra
     uids, count = columns.uids, len(columns)
     rows: list[int] = []
     kept: list[int] = []
-    for start in range(0, len(positions), _ROWS_AT_ONCE):
+    for part in parts(len(positions)):
         low = 0
-        for position in positions[start : start + _ROWS_AT_ONCE]:
+        for position in positions[part]:
             uid = view_uids[position]
             low = bisect_left(uids, uid, low, count)
             if low < count and uids[low] == uid:
@@ -175,30 +178,28 @@ async def _rows(columns: SortColumns, positions: Sequence[int], view_uids: "arra
 async def _forest(
     columns: SortColumns, rows: "array[int]", algorithm: Algorithm, collation: Collation, pace: Pace
 ) -> Forest:
-    sent = columns.numbers[SortField.DATE]
-    by_date = [number % len(rows) for number in await in_order(_dated([sent[row] for row in rows]), pace)]
+    by_date = await _by_date(columns, rows, pace)
     if algorithm is Algorithm.ORDERED_SUBJECT:
-        return subject_threads(by_date, (await _subjects(columns, rows, collation, pace)).places)
-    message_ids = [columns.message_ids[row] for row in rows]
+        return await subject_threads(by_date, (await _subjects(columns, rows, collation, pace)).places, pace)
+    message_ids = await made(rows, lambda some: [columns.message_ids[row] for row in some], pace)
     parents = await linked(message_ids, lambda message: columns.ancestors_of(rows[message]), pace)
-    trees = Trees(by_date)
+    trees = Trees(len(rows))
     await trees.build(parents, by_date, pace)
     if algorithm is Algorithm.REFERENCES:
         await trees.join_subjects(await _subjects(columns, rows, collation, pace), pace)
     else:
         arrivals = columns.numbers[SortField.ARRIVAL]
-        await trees.newest_last([arrivals[row] for row in rows], pace)
+        await trees.newest_last(await made(rows, lambda some: [arrivals[row] for row in some], pace), pace)
     return trees.forest()
 
 
-def _dated(moments: Sequence[int]) -> list[int]:
-    """Numbers that ascend as moments do, and as the messages where those are the same."""
-    count = len(moments)
-    return [moment * count + message for message, moment in enumerate(moments)]
+async def _by_date(columns: SortColumns, rows: Sequence[int], pace: Pace) -> list[int]:
+    """The messages by their sent date, those with the same in the mailbox's order: numbers say both."""
+    sent, count = columns.numbers[SortField.DATE], len(rows)
+    numbers = await made(range(count), lambda some: [sent[rows[each]] * count + each for each in some], pace)
+    return await made(await in_order(numbers, pace), lambda some: [number % count for number in some], pace)
 
 
 async def _subjects(columns: SortColumns, rows: Sequence[int], collation: Collation, pace: Pace) -> Subjects:
-    column = columns.texts[SortField.SUBJECT]
-    codes = [column.codes[row] for row in rows]
-    ranks = await text_ranks(column.texts, set(codes), collation, pace)
-    return Subjects([ranks[code] for code in codes], [columns.replies[row] for row in rows])
+    places, _last = await text_ranks(columns.texts[SortField.SUBJECT], rows, collation, pace)
+    return Subjects(places, await made(rows, lambda some: [columns.replies[row] for row in some], pace))

@@ -1,7 +1,7 @@
 """Threads as they are shown: messages one after the other, and the brackets around them (RFC 5256 §4). Pure."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,28 +31,48 @@ class Threads:
 
 async def laid_out(forest: Forest, pace: Pace) -> Threads:
     """Trees as lists in brackets; no recursion, whatever their depth."""
-    messages = array("I")
-    brackets: list[str] = []
-    before = ""
-    waiting: list[int | str] = []
-    for root in reversed(forest.roots):
-        waiting += (")", root, "(")
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            before += item
-            continue
-        children = forest.children.get(item, ())
-        if item < forest.count:
-            brackets.append(before)
-            messages.append(item)
-            before = " " if children else ""
-        if len(children) == 1:
-            waiting.append(children[0])
-        else:
-            for child in reversed(children):
-                waiting += (")", child, "(")
-        if not len(messages) % _NODES_AT_ONCE:
+    layout = _Layout(forest)
+    for number, root in enumerate(forest.roots):
+        for _ in layout.tree(root):
             await pace.rest()
-    brackets.append(before)
-    return Threads(messages, brackets)
+        if not number % _NODES_AT_ONCE:
+            await pace.rest()
+    return layout.threads()
+
+
+class _Layout:
+    """Threads while they are laid out."""
+
+    __slots__ = ("_before", "_brackets", "_forest", "_messages")
+
+    def __init__(self, forest: Forest) -> None:
+        self._forest = forest
+        self._messages = array("I")
+        self._brackets: list[str] = []
+        self._before = ""
+
+    def tree(self, root: int) -> Iterator[None]:
+        """Add a tree; comes up for breath now and then."""
+        children, count = self._forest.children, self._forest.count
+        waiting: list[int | str] = [")", root, "("]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, str):
+                self._before += item
+                continue
+            below = children.get(item, ())
+            if item < count:
+                self._brackets.append(self._before)
+                self._messages.append(item)
+                self._before = " " if below else ""
+                if not len(self._messages) % _NODES_AT_ONCE:
+                    yield
+            if len(below) == 1:
+                waiting.append(below[0])
+            else:
+                for child in reversed(below):
+                    waiting += (")", child, "(")
+
+    def threads(self) -> Threads:
+        """All trees that were added."""
+        return Threads(self._messages, [*self._brackets, self._before])

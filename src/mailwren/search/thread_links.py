@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from mailwren.base import limits
+from mailwren.search.ordering import made, parts
 from mailwren.search.pace import Pace
 
 _NOBODY: Final = -1
@@ -23,17 +24,18 @@ class Links:
 
     __slots__ = ("_children", "_nodes", "_steps", "count", "parents")
 
-    def __init__(self, message_ids: Sequence[int]) -> None:
-        """Messages by their ids, 0 for those without one; of several with the same id the first one has it."""
-        self.count: Final = len(message_ids)
-        self.parents: Final = [_NOBODY] * self.count
-        self._children: Final = [0] * self.count
-        self._steps = limits.THREAD_STEPS * (self.count + 1)
-        nodes: dict[int, int] = {}
-        for node, message_id in enumerate(message_ids):
-            if message_id:
-                nodes.setdefault(message_id, node)
-        self._nodes: Final = nodes
+    def __init__(self, count: int) -> None:
+        """So many messages, not named yet."""
+        self.count: Final = count
+        self.parents: Final = [_NOBODY] * count
+        self._children: Final = [0] * count
+        self._steps = limits.THREAD_STEPS * (count + 1)
+        self._nodes: Final[dict[int, int]] = {}
+
+    def name(self, message: int, message_id: int) -> None:
+        """A message has an id, or 0 if it has none; of several with the same id the first one named has it."""
+        if message_id:
+            self._nodes.setdefault(message_id, message)
 
     def take(self, message: int, ancestors: Sequence[int]) -> None:
         """Link what a message's references say: one another (step 1.A), and the last one with it (step 1.B)."""
@@ -85,9 +87,13 @@ async def linked(message_ids: Sequence[int], ancestors: "Callable[[int], Sequenc
         For each message another one, -1 at the head of a thread, or -2 and below: messages with the same such number
         are siblings whose common parent is not here.
     """
-    links = Links(message_ids)
-    for start in range(0, links.count, _NODES_AT_ONCE):
-        for message in range(start, min(start + _NODES_AT_ONCE, links.count)):
+    links = Links(len(message_ids))
+    for part in parts(links.count):
+        for message in range(part.start, part.stop):
+            links.name(message, message_ids[message])
+        await pace.rest()
+    for part in parts(links.count, _NODES_AT_ONCE):
+        for message in range(part.start, part.stop):
             links.take(message, ancestors(message))
         await pace.rest()
     return await _pruned(links, pace)
@@ -110,7 +116,7 @@ async def _pruned(links: Links, pace: Pace) -> list[int]:
             await pace.rest()
     # A dummy at the top stays where it keeps several together.
     alone = {-2 - dummy for dummy, size in families.items() if size == 1}
-    return [_NOBODY if parent in alone else parent for parent in result]
+    return await made(result, lambda some: [_NOBODY if parent in alone else parent for parent in some], pace)
 
 
 def _promoted(parents: list[int], count: int, dummy: int, tops: dict[int, int]) -> int:

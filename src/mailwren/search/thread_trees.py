@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mailwren.search.ordering import in_order
+from mailwren.search.ordering import in_order, made
 from mailwren.search.pace import Pace
 from mailwren.search.thread_layout import Forest
 
@@ -24,17 +24,20 @@ class Subjects:
     """By message: whether its subject is a reply's or a forward's."""
 
 
-def subject_threads(by_date: Sequence[int], places: Sequence[int]) -> Forest:
+async def subject_threads(by_date: Sequence[int], places: Sequence[int], pace: Pace) -> Forest:
     """ORDEREDSUBJECT: a thread for each base subject, the first message at its head and all others below it.
 
     Args:
         by_date: the messages by their sent date.
         places: as :class:`Subjects` has them.
+        pace: lets others run.
     """
     heads: dict[int, int] = {}
     children: dict[int, list[int]] = {}
     roots: list[int] = []
-    for message in by_date:
+    for number, message in enumerate(by_date):
+        if not number % _NODES_AT_ONCE:
+            await pace.rest()
         head = heads.setdefault(places[message], message)
         if head == message:
             roots.append(message)
@@ -53,13 +56,11 @@ class Trees:
 
     __slots__ = ("_count", "_dates", "_last", "children", "roots")
 
-    def __init__(self, by_date: Sequence[int]) -> None:
-        """For messages given by their sent date."""
-        self._count: Final = len(by_date)
-        self._last = self._count
-        self._dates: Final = [0] * self._count
-        for date, message in enumerate(by_date):
-            self._dates[message] = date
+    def __init__(self, count: int) -> None:
+        """Of so many messages."""
+        self._count: Final = count
+        self._last = count
+        self._dates: Final = [0] * count
         self.roots: list[int] = []
         self.children: Final[dict[int, list[int]]] = {}
 
@@ -67,6 +68,7 @@ class Trees:
         """Steps 2 and 4 of REFERENCES: what :func:`linked` found, with all siblings by their sent date."""
         dummies: dict[int, int] = {}
         for place, message in enumerate(by_date):
+            self._dates[message] = place
             parent = parents[message]
             if parent < -1:
                 dummy = dummies.get(parent)
@@ -97,9 +99,10 @@ class Trees:
             if not place % _NODES_AT_ONCE:
                 await pace.rest()
         for node in merging.changed:
-            self.children[node].sort(key=self._dates.__getitem__)
-        self.roots = [root for root in [*self.roots, *merging.added] if root not in merging.moved]
-        self.roots = await in_order(self.roots, pace, lambda root: self._dates[self._first(root)])
+            self.children[node] = await in_order(self.children[node], pace, self._dates.__getitem__)
+        roots, moved = [*self.roots, *merging.added], merging.moved
+        roots = await made(roots, lambda some: [root for root in some if root not in moved], pace)
+        self.roots = await in_order(roots, pace, lambda root: self._dates[self._first(root)])
 
     async def _table(self, subjects: Subjects, pace: Pace) -> dict[int, int]:
         """Step 5.B: the root that stands for each subject."""

@@ -84,6 +84,7 @@ async def sort_earlier(account: SqliteAccount) -> None:
         if not contents:
             return
         await account.run_in_writer(partial(sort_rows.store, contents=contents, rows=rows))
+        await asyncio.sleep(limits.SORT_PAUSE)
 
 
 async def _contents(account: SqliteAccount, result: Swept) -> None:

@@ -21,9 +21,9 @@ from mailwren.base import limits
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.ext.sort import SORT_KEYS
 from mailwren.message.encoded_words import encode_words
-from mailwren.search.collation import ASCII_CASEMAP, UNICODE_CASEMAP, Collation
+from mailwren.search.collation import ASCII_CASEMAP, COLLATIONS, UNICODE_CASEMAP, Collation
 from mailwren.search.evaluate import SearchEngine
-from mailwren.search.query import UidIn
+from mailwren.search.query import BodyContains, HeaderContains, UidIn
 from mailwren.search.sort_columns import SortField
 from mailwren.search.sort_order import Criterion, Order
 from mailwren.search.sorting import Algorithm, Sorter
@@ -183,6 +183,22 @@ def test_threads_of_some(algorithm: Algorithm, mails: list[Mail], data: st.DataO
         chosen = [mail for mail in mails if data.draw(st.booleans())]
         query = UidIn(RangeSet.of(mail.number for mail in chosen))
         assert mailbox.thread(algorithm, sorter, query) == NAIVE[algorithm](chosen)
+
+
+TEXTS = st.text("aAbB \u00e4\u00c4\u00df\ufb01\u0131i", max_size=6).map(lambda text: " ".join(text.split()))
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=5), TEXTS, st.sampled_from(COLLATIONS))
+def test_search_by_a_collation(texts: list[str], needle: str, collation: Collation) -> None:
+    """With a comparator named, SEARCH finds what contains the text by that, and nothing else; asked again as well."""
+    mailbox = SearchedMailbox()
+    for text in texts:
+        head = b"Subject: " + encode_words(text) + b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        mailbox.add(head + text.encode())
+    engine = SearchEngine()
+    expected = [place for place, text in enumerate(texts) if collation.key(needle) in collation.key(text)]
+    for query in (HeaderContains("Subject", needle, collation), BodyContains(needle, collation)):
+        assert mailbox.find(query, engine) == mailbox.find(query, engine) == expected
 
 
 @given(mails())

@@ -10,7 +10,7 @@ from mailwren.imap.core.arguments import Identify
 from mailwren.imap.core.list import ListRow
 from mailwren.imap.core.search import FoundMessages
 from mailwren.imap.errors import BadCommand
-from mailwren.imap.ext import inprogress, messagelimit, objectid, uidbatches
+from mailwren.imap.ext import i18n, inprogress, messagelimit, objectid, sort, thread, uidbatches
 from mailwren.imap.ext.inprogress import CommandProgress
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.imap.scanner import Scanner
@@ -118,6 +118,56 @@ def test_search_and_esearch() -> None:
     assert search.parse_esearch(reader(search.write_esearch(b"", False, ()), b"* ESEARCH")) == FoundMessages(
         b"", False, ()
     )
+
+
+def test_sorted_results() -> None:
+    """Numbers in SORT's order, as a list or as a set (RFC 5256 §4, RFC 5267 §3.2, RFC 7162 §3.1.9)."""
+    assert sort.write_sort([]) == b"* SORT\r\n"
+    assert sort.parse_sort_numbers(reader(sort.write_sort([]), b"* SORT")) == ((), 0)
+    line = sort.write_sort([5, 3, 4], 917162500)
+    assert line == b"* SORT 5 3 4 (MODSEQ 917162500)\r\n"
+    assert sort.parse_sort_numbers(reader(line, b"* SORT")) == ((5, 3, 4), 917162500)
+    with pytest.raises(BadCommand):
+        sort.parse_sort_numbers(reader(b"* SORT 1 (UID 3)", b"* SORT"))
+    text = sort.write_sorted_set([9, 4, 5, 6, 3, 2, 7])
+    assert text == "9,4:6,3,2,7"
+    assert list(sort.parse_sorted_set(text)) == [9, 4, 5, 6, 3, 2, 7]
+    assert list(sort.parse_sorted_set("12:10")) == [10, 11, 12]
+    assert sort.write_sorted_set([]) == ""
+    line = search.write_esearch(b"a1", True, (("ALL", text),))
+    assert search.parse_esearch(reader(line, b"* ESEARCH")).values == (("ALL", text),)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("", ()),
+        ("(2)(3 6 (4 23)(44 7 96))", (2, 3, 6, 4, 23, 44, 7, 96)),
+        ("((3)(5))", (3, 5)),
+    ],
+)
+def test_threads(text: str, numbers: tuple[int, ...]) -> None:
+    """Numbers and the brackets around them: RFC 5256 §4's examples."""
+    line = f"* THREAD {text}".strip().encode() + b"\r\n"
+    found, brackets = thread.parse_threads(reader(line, b"* THREAD"))
+    assert found == numbers
+    assert thread.write_thread(found, brackets) == line
+
+
+@pytest.mark.parametrize("text", [" (1", " 1)", " (1))", " (1))(", " (1) x"])
+def test_threads_that_do_not_close(text: str) -> None:
+    """What opens and does not close is an error."""
+    with pytest.raises(BadCommand):
+        thread.parse_threads(reader(b"* THREAD" + text.encode(), b"* THREAD"))
+
+
+def test_comparator() -> None:
+    """The one in use; what matches besides only if there are several (RFC 5255 §4.8)."""
+    assert i18n.write_comparator("i;octet", ["i;octet"]) == b"* COMPARATOR i;octet\r\n"
+    line = i18n.write_comparator("-i;octet", ["i;octet", "i;basic"])
+    assert line == b"* COMPARATOR -i;octet (i;octet i;basic)\r\n"
+    assert i18n.parse_comparator(reader(line, b"* COMPARATOR")) == ("-i;octet", ("i;octet", "i;basic"))
+    assert i18n.parse_comparator(reader(b"* COMPARATOR i;octet", b"* COMPARATOR")) == ("i;octet", ())
 
 
 def test_a_wrong_correlator_is_an_error() -> None:

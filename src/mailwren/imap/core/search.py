@@ -441,7 +441,12 @@ def _correlator(scanner: Scanner) -> tuple[str, object]:
 
 def _found_data(scanner: Scanner, name: str) -> ReturnData:
     if name == "ALL":
-        return scanner.uid_set()
+        found = scanner.sequence_set()
+        if found.saved or found.has_star:
+            raise BadCommand("expected numbers without * and $")
+        # Only SORT's results are not ascending: their order is what they say (RFC 5267 §3.1).
+        ends = [end for pair in found.ranges for end in pair]
+        return found.resolve(0) if ends == sorted(ends) else wire.sequence_set(found).decode("ascii")
     if scanner.at(b"("):
         return tuple(scanner.parenthesised(lambda: scanner.atom().decode("ascii"), at_least=0))
     return scanner.number64()

@@ -1,6 +1,6 @@
 """SORT (RFC 5256 §3) with DISPLAYFROM and DISPLAYTO (RFC 5957), RETURN options (RFC 5267 §3), and Cyrus's two keys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -142,3 +142,11 @@ def write_sorted_set(numbers: Iterable[int]) -> str:
     if last:
         parts.append(str(first) if first == last else f"{first}:{last}")
     return ",".join(parts)
+
+
+def parse_sorted_set(text: str) -> Iterator[int]:
+    """The numbers of :func:`write_sorted_set`, whose ranges ascend however they are written."""
+    for part in filter(None, text.split(",")):
+        first, _colon, last = part.partition(":")
+        low, high = sorted((int(first), int(last or first)))
+        yield from range(low, high + 1)

@@ -25,6 +25,7 @@ from mailwren.imap.errors import Refused
 from mailwren.imap.rights import ALL_RIGHTS, OWNER_ALWAYS, REVEALING, TEAM_RIGHTS, effective_rights
 from mailwren.server.namespaces import OTHER_USERS, ROOTS, SHARED, put_together, take_apart
 from mailwren.store.errors import NoSuchMailbox, StoreError, StoreUnavailable
+from mailwren.store.quota import keep_quota
 from mailwren.store.values import INBOX, Mailbox
 
 if TYPE_CHECKING:
@@ -249,10 +250,23 @@ class Places:
             return opened
         session = self._session
         account = await session.context.store.account(sharer.account_id)
+        if sharer.is_team:
+            await self._keep_quota(sharer, account)
         view = account.for_member(session.account.id)
         unwatch = account.watch(lambda mailbox: session.hint(sharer.account_id, mailbox))
         opened = self._opened[sharer.account_id] = _Opened(account, view, sharer, unwatch)
         return opened
+
+    async def _keep_quota(self, sharer: Sharer, account: "Account") -> None:
+        """Nobody logs in as a team, so its limits are brought up to date by the members."""
+        context = self._session.context
+        try:
+            team = context.users.groups.find_id(sharer.account_id)
+            if team is not None:
+                own = (team.quota_octets, team.quota_messages, team.quota_mailboxes, team.quota_annotations)
+                await keep_quota(account, *context.config.quota_for(*own))
+        except (DirectoryUnavailable, StoreError) as error:
+            log.warning("quota of a team not kept", team=sharer.name, reason=str(error))
 
     async def close(self) -> None:
         """Give back the accounts of others; the session ends."""

@@ -62,13 +62,13 @@ async def carry(session: "Session", target: "Place", uids: RangeSet, *, remove: 
         for batch in _batches(messages):
             appended += await _append(session, selected.account, target, batch)
     except BaseException:
-        await _take_back(target, appended)
+        await _take_back(session, target, appended)
         raise
     if not appended:
         return None
     source = RangeSet.of(message.uid for message in messages)
     if remove:
-        await selected.account.apply([Expunge(selected.id, source, only_deleted=False)])
+        await session.apply(selected.account, [Expunge(selected.id, source, only_deleted=False)])
     new = RangeSet.of(outcome.uid for outcome in appended)
     return Copied(source, new, appended[0].uid_validity, appended[-1].modseq)
 
@@ -122,7 +122,7 @@ async def _append(session: "Session", account: "Account", target: "Place", batch
             Append(target.mailbox.id, source, message.flags, message.date)
             for source, message in zip(sources, batch, strict=True)
         ]
-        return [each for each in await target.account.apply(operations) if isinstance(each, Appended)]
+        return [each for each in await session.apply(target.account, operations) if isinstance(each, Appended)]
     finally:
         for source in sources:
             if isinstance(source, Spool):
@@ -141,12 +141,12 @@ async def _spool(session: "Session", account: "Account", message: _Message) -> S
     return spool
 
 
-async def _take_back(target: "Place", appended: Sequence[Appended]) -> None:
+async def _take_back(session: "Session", target: "Place", appended: Sequence[Appended]) -> None:
     """All or nothing: what was added before the refusal goes again."""
     if not appended:
         return
     uids = RangeSet.of(outcome.uid for outcome in appended)
     try:
-        await target.account.apply([Expunge(target.mailbox.id, uids, only_deleted=False)])
+        await session.apply(target.account, [Expunge(target.mailbox.id, uids, only_deleted=False)])
     except StoreError as error:
         log.error("half a copy stays", account=target.account.id, mailbox=target.name, reason=str(error))

@@ -22,7 +22,7 @@ async def create_elsewhere(session: "Session", home: "Home", arguments: "Create"
         raise Refused("Special uses are for mailboxes of your own", b"USEATTR")
     before = set(await home.account.mailboxes())
     try:
-        (outcome,) = await home.account.apply([CreateMailbox(home.name)])
+        (outcome,) = await session.apply(home.account, [CreateMailbox(home.name)])
     except MailboxExists as error:
         await refuse_taken(session, home, arguments.mailbox, error)
     assert isinstance(outcome, MailboxChanged)

@@ -14,6 +14,7 @@ from mailwren.imap.core.arguments import MailboxName
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.quota import GetQuota, QuotaResource, SetQuota, write_quota, write_quota_root
 from mailwren.server.namespaces import OTHER_USERS, SHARED, put_together
+from mailwren.server.places import missing
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox, StoreUnavailable
 from mailwren.store.quota import keep_quota
@@ -53,6 +54,8 @@ async def run_get_quota_root(session: "Session", arguments: MailboxName, _reques
     """Tell which quota root a mailbox belongs to, or would belong to, and how that stands."""
     name = arguments.mailbox
     home = await session.places.home(name)
+    if home.sharer is not None and not await session.places.beside(name):
+        raise missing()  # nothing there that the user may know of
     root = _name_of(session, home)
     readable = await _may_read(session, name, home)
     session.send(write_quota_root(name, (root,), session.utf8))

@@ -227,6 +227,19 @@ async def test_threads_follow_references(mail: Mail) -> None:
     assert len(set(threads)) == 4
 
 
+async def test_ids_in_two_accounts(mail: Mail) -> None:
+    """The same message has the same EMAILID wherever it is; a conversation is one account's (RFC 8474 §5)."""
+    date = datetime(2020, 1, 1, tzinfo=UTC)
+    await mail.append(message(1), date=date)
+    (facts,) = await mail.account.facts(await mail.contents())
+    async with Mail(None, account="b2c3d4") as other:
+        await other.append(message(1), date=date)
+        (others,) = await other.account.facts(await other.contents())
+    assert facts.email_id == others.email_id
+    assert facts.thread_id != others.thread_id
+    assert len(facts.thread_id) == len(others.thread_id) == 17
+
+
 async def test_quota_of_octets_and_messages(mail: Mail) -> None:
     """Usage counts every copy; what would exceed a limit is refused whole; expunging makes room."""
     other = await mail.create("Other")

@@ -119,7 +119,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
         syntax.ESEARCH,
         State.LOGGED_IN,
         run_multisearch,
-        Effect.USES_NUMBERS | Effect.UID_MAY_USE_NUMBERS | Effect.SYNCS,
+        Effect.USES_NUMBERS | Effect.UID_MAY_USE_NUMBERS | Effect.ANSWERS_UIDS | Effect.SYNCS,
         uid_form=True,
         names_numbers=lambda arguments: searches_numbers(arguments.search.key),
     ),
@@ -326,7 +326,11 @@ class Features:
             raise BadCommand(f"Unknown command {'UID ' * by_uid}{name.decode('ascii', 'backslashreplace')[:40]}")
         if not state & command.states:
             raise BadCommand(_wrong_state(state, command.states))
-        if uid_only and not by_uid and Effect.USES_NUMBERS in command.effects:
+        if (
+            uid_only
+            and not by_uid
+            and command.effects & (Effect.USES_NUMBERS | Effect.ANSWERS_UIDS) == Effect.USES_NUMBERS
+        ):
             raise UidRequired
         return command, Request(tag, name, by_uid, scanner.denormalized)
 

@@ -36,6 +36,8 @@ class Effect(Flag):
     """Names messages by number: no EXPUNGE may be sent while it waits (RFC 9051 §5.5)."""
     UID_MAY_USE_NUMBERS = auto()
     """So may its UID form (UID SEARCH 1:5)."""
+    ANSWERS_UIDS = auto()
+    """Its plain form answers with UIDs as well: whoever has given up message numbers may use it (RFC 9586 §3.8)."""
     HOLDS_EXPUNGE = auto()
     """No EXPUNGE may be sent while it runs, except in its UID form (RFC 9051 §7.5.1)."""
     TAKES_MESSAGE = auto()

@@ -5,6 +5,7 @@ decompressed in a thread. Whatever has been decompressed lately is kept, for cli
 """
 
 import asyncio
+import hashlib
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -28,8 +29,8 @@ from mailwren.store.values import ContentFacts, ContentSorting, ContentWire
 
 T = TypeVar("T")
 _FACTS: Final = (
-    "SELECT c.size, c.internal_date, c.internal_zone, c.sent_date, c.sent_time, c.email_id, format('T%x', c.thread) "
-    "FROM carray(?) wanted CROSS JOIN content c ON c.id = wanted.value"
+    "SELECT c.size, c.internal_date, c.internal_zone, c.sent_date, c.sent_time, c.email_id, "
+    "format('T%s%08x', ?2, c.thread) FROM carray(?1) wanted CROSS JOIN content c ON c.id = wanted.value"
 )
 _SAVED: Final = "SELECT m.saved FROM carray(?1) wanted LEFT JOIN message m ON m.mailbox = ?2 AND m.uid = wanted.value"
 _SORTING: Final = (
@@ -67,13 +68,15 @@ _decompressor: Final = zstandard.ZstdDecompressor()
 class Contents:
     """The immutable parts of one account's messages. Everything here is called on the event loop."""
 
-    __slots__ = ("_account", "_blobs", "_cache", "_executor", "_reader")
+    __slots__ = ("_account", "_blobs", "_cache", "_executor", "_reader", "_thread_prefix")
 
     def __init__(
         self, account: str, reader: apsw.Connection, blobs: BlobStore, executor: Executor | None, cache: OctetCache
     ) -> None:
         """Read rows through ``reader``, files through ``executor`` (at once when there is none)."""
         self._account: Final = account
+        # Threads are numbered in each account, and a session can see several: their ids must differ.
+        self._thread_prefix: Final = hashlib.blake2b(account.encode("utf-8"), digest_size=4).hexdigest()
         self._reader: Final = reader
         self._blobs: Final = blobs
         self._executor: Final = executor
@@ -81,7 +84,7 @@ class Contents:
 
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Sizes, dates and object ids, in the order asked."""
-        return await self._many(contents, _FACTS, ContentFacts._make)
+        return await self._many(contents, _FACTS, ContentFacts._make, self._thread_prefix)
 
     async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
         """When messages came into the mailbox (seconds since the epoch), in the order asked; ``None``: not there."""
@@ -125,7 +128,9 @@ class Contents:
         return await self._many(contents, _SMALL_OCTETS, _octets_if_small, largest)
 
     # Any: a row of SQLite's, whose columns have no static types.
-    async def _many(self, contents: Sequence[int], statement: str, make: Callable[[Any], T], *bindings: int) -> list[T]:
+    async def _many(
+        self, contents: Sequence[int], statement: str, make: Callable[[Any], T], *bindings: int | str
+    ) -> list[T]:
         result: list[T] = []
         for start in range(0, len(contents), limits.ROWS_AT_ONCE):
             if start:
@@ -135,7 +140,7 @@ class Contents:
 
     @translated
     def _slice(
-        self, contents: Sequence[int], statement: str, make: Callable[[Any], T], bindings: tuple[int, ...]
+        self, contents: Sequence[int], statement: str, make: Callable[[Any], T], bindings: tuple[int | str, ...]
     ) -> list[T]:
         rows = self._reader.execute(statement, (apsw.carray(array("q", contents)), *bindings)).fetchall()
         if len(rows) != len(contents):

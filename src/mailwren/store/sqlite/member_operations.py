@@ -170,16 +170,15 @@ def copied(tx: Transaction, copies: Copies) -> None:
     if copies.source.private_flags != copies.target.private_flags:
         _translate(tx, copies, member)
     elif member in member_rows.members_of(tx, copies.source):
-        member_rows.carry(tx, copies, member)
+        member_rows.carry(tx, copies, [member])
 
 
 def moved(tx: Transaction, copies: Copies) -> None:
     """As :func:`copied`, and what the other members have of their own goes along as it is."""
     copied(tx, copies)
     acting = None if tx.member is None else member_rows.acting_member(tx)
-    for member in member_rows.members_of(tx, copies.source):
-        if member != acting:
-            member_rows.carry(tx, copies, member)
+    others = [member for member in member_rows.members_of(tx, copies.source) if member != acting]
+    member_rows.carry(tx, copies, others)
 
 
 @dataclass(frozen=True, slots=True)

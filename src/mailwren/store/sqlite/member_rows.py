@@ -6,9 +6,13 @@ Whoever writes ``member_flags`` keeps ``member_state`` in step: ``seen`` counts 
 ``member_state``. The owner has no rows: the messages' own flags are his.
 """
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
+
+import apsw
 
 from mailwren.base import limits
 from mailwren.base.ids import ModSeq, Uid
@@ -27,14 +31,20 @@ WITH_FLAGS: Final = selection.Condition("AND m.member = ? AND m.flags IN (SELECT
 _BY_FLAGS: Final = selection.OverUids(
     "SELECT flags, count(*) FROM member_flags WHERE mailbox = ? AND member = ? AND $UIDS GROUP BY flags"
 )
-_DELETE: Final = selection.OverUids("DELETE FROM member_flags WHERE mailbox = ? AND member = ? AND $UIDS")
+_BY_MEMBER: Final = selection.OverUids(
+    "SELECT f.member, count(*), coalesce(sum((SELECT s.seen FROM flag_set s WHERE s.id = f.flags)), 0) "
+    "FROM member_flags f WHERE f.mailbox = ? AND f.member IN (SELECT value FROM carray(?)) AND f.$UIDS GROUP BY 1"
+)
+_DELETE: Final = selection.OverUids(
+    "DELETE FROM member_flags WHERE mailbox = ? AND member IN (SELECT value FROM carray(?)) AND $UIDS"
+)
 _CARRY_RANGE: Final = (
     "INSERT INTO member_flags SELECT ?, member, uid + ?, flags, ? FROM member_flags "
-    "WHERE mailbox = ? AND member = ? AND uid BETWEEN ? AND ?"
+    "WHERE mailbox = ? AND member IN (SELECT value FROM carray(?)) AND uid BETWEEN ? AND ?"
 )
 _CARRY_NUMBERED: Final = (
-    "INSERT INTO member_flags SELECT ?, f.member, n.new, f.flags, ? FROM temp.uid_change n "
-    "CROSS JOIN member_flags f ON f.mailbox = ? AND f.member = ? AND f.uid = n.old"
+    "INSERT INTO member_flags SELECT ?, f.member, n.new, f.flags, ? FROM carray(?) m CROSS JOIN temp.uid_change n "
+    "CROSS JOIN member_flags f ON f.mailbox = ? AND f.member = m.value AND f.uid = n.old"
 )
 
 
@@ -111,9 +121,17 @@ def by_flags(tx: Transaction, box: MailboxRow, member: int, uids: RangeSet) -> d
     return result
 
 
-def seen_among(tx: Transaction, counts: dict[int, int]) -> int:
-    """How many of the messages of :func:`by_flags` are seen."""
-    return sum(number for flags, number in counts.items() if tx.flags.find(flags).seen)
+def _by_member(tx: Transaction, box: MailboxRow, members: Sequence[int], uids: RangeSet) -> dict[int, tuple[int, int]]:
+    """On how many messages of a set members have something of their own, and how many of those each has seen."""
+    result: dict[int, tuple[int, int]] = {}
+    for member, number, seen in _BY_MEMBER.run(tx.connection, uids, box.id, _keys(members)):
+        before = result.get(member, (0, 0))
+        result[member] = (before[0] + number, before[1] + seen)
+    return result
+
+
+def _keys(members: Sequence[int]) -> "apsw.CArrayBinding":
+    return apsw.carray(array("q", members))
 
 
 def insert(tx: Transaction, box: MailboxRow, uid: int, flags: FlagSet, modseq: ModSeq) -> None:
@@ -125,14 +143,15 @@ def insert(tx: Transaction, box: MailboxRow, uid: int, flags: FlagSet, modseq: M
 
 def remove(tx: Transaction, box: MailboxRow, uids: RangeSet) -> None:
     """Messages are gone, and what members had on them."""
-    for member in members_of(tx, box):
-        counts = by_flags(tx, box, member, uids)
-        if counts:
-            _DELETE.run(tx.connection, uids, box.id, member)
-            seen = seen_among(tx, counts)
-            tx.execute(
-                "UPDATE member_state SET seen = seen - ? WHERE mailbox = ? AND member = ?", (seen, box.id, member)
-            )
+    members = members_of(tx, box)
+    found = _by_member(tx, box, members, uids) if members else {}
+    if not found:
+        return
+    _DELETE.run(tx.connection, uids, box.id, _keys(list(found)))
+    tx.connection.executemany(
+        "UPDATE member_state SET seen = seen - ? WHERE mailbox = ? AND member = ?",
+        [(seen, box.id, member) for member, (_, seen) in found.items() if seen],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +167,21 @@ class Copies:
     modseq: ModSeq
 
 
-def carry(tx: Transaction, copies: Copies, member: int) -> None:
-    """Give copies what a member has on the originals."""
+def carry(tx: Transaction, copies: Copies, members: Sequence[int]) -> None:
+    """Give copies what members have on the originals."""
     source, uids, target, first, modseq = copies.source, copies.uids, copies.target, copies.first, copies.modseq
+    if not members:
+        return
     if uids.range_count <= limits.RANGES_ONE_BY_ONE:
         base = first
         for low, high in uids.ranges():
-            tx.execute(_CARRY_RANGE, (target.id, base - low, modseq, source.id, member, low, high))
+            tx.execute(_CARRY_RANGE, (target.id, base - low, modseq, source.id, _keys(members), low, high))
             base += high - low + 1
     else:
         tx.execute("CREATE TEMP TABLE IF NOT EXISTS uid_change(old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
         tx.execute("DELETE FROM temp.uid_change")
         tx.connection.executemany("INSERT INTO temp.uid_change VALUES(?, ?)", zip(uids, count(first), strict=False))
-        tx.execute(_CARRY_NUMBERED, (target.id, modseq, source.id, member))
-    counts = by_flags(tx, target, member, RangeSet([(first, first + len(uids) - 1)]))
-    if counts:
-        changed(tx, target, member, modseq, seen_among(tx, counts))
+        tx.execute(_CARRY_NUMBERED, (target.id, modseq, _keys(members), source.id))
+    new = RangeSet([(first, first + len(uids) - 1)])
+    for member, (_, seen) in _by_member(tx, target, members, new).items():
+        changed(tx, target, member, modseq, seen)

@@ -26,6 +26,7 @@ from mailwren.imap.ext.quota import GetQuota, SetQuota
 from mailwren.imap.ext.sort import SORT_KEYS, Sort, SortCriterion
 from mailwren.imap.ext.thread import ALGORITHMS, Thread
 from mailwren.imap.ext.uidbatches import UidBatches
+from mailwren.imap.ext.urlauth import FetchUrls, GenerateUrls, ResetKey, UrlRequest
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.imap.frames import Fragments, Literal
 from mailwren.imap.rights import LETTERS
@@ -245,6 +246,10 @@ MESSAGES = st.builds(
     st.just(b""),
     parts=st.lists(CATENATE_PARTS, min_size=1, max_size=4).map(tuple),
 )
+MECHANISMS = st.lists(st.sampled_from(["INTERNAL", "XSAMPLE"]), max_size=2).map(tuple)
+URL_REQUESTS = st.builds(
+    UrlRequest, TEXT, st.sampled_from([None, (), ("BODY",), ("BODYPARTSTRUCTURE", "BINARY"), ("BODYPARTSTRUCTURE",)])
+)
 ONE_MESSAGE = (NUMBERS | st.just(STAR)).map(lambda number: SequenceSet(((number, number),)))
 
 # --- NOTIFY -------------------------------------------------------------------------------------------------
@@ -345,6 +350,12 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
         st.lists(MAILBOX_FILTERS | st.just(MailboxFilter("SELECTED")), max_size=3, unique=True).map(tuple),
     ),
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
+    b"RESETKEY": st.just(ResetKey()) | st.builds(ResetKey, NAMES, MECHANISMS),
+    b"GENURLAUTH": st.builds(
+        GenerateUrls,
+        st.lists(st.tuples(TEXT, st.sampled_from(["INTERNAL", "X-1.2"])), min_size=1, max_size=3).map(tuple),
+    ),
+    b"URLFETCH": st.builds(FetchUrls, st.lists(URL_REQUESTS, min_size=1, max_size=3).map(tuple)),
     b"COMPRESS": st.builds(Compress, ATOMS.map(str.upper)),
     b"REPLACE": st.builds(a.Replace, ONE_MESSAGE, NAMES, MESSAGES),
     b"NOTIFY": NOTIFIES,

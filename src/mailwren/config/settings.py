@@ -375,6 +375,14 @@ class Config:
         default=limits.LMTP_RECIPIENTS,
         metadata=_row("delivery.recipients", WholeNumber(100, 100_000), "Recipients of one message."),
     )
+    submission_users: tuple[str, ...] = field(
+        default=(),
+        metadata=_row(
+            "urlauth.submission_users",
+            Words('user names, such as ["submission"]', r"[^\s\x00-\x1f]{1,255}"),
+            "Who may fetch URLs that were authorized for sending mail (submit+, RFC 4467): mail submission servers.",
+        ),
+    )
     hidden_capabilities: tuple[str, ...] = field(
         default=(),
         metadata=_row(

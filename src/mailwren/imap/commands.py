@@ -31,6 +31,7 @@ from mailwren.imap.ext import (
     thread,
     uidbatches,
     unauthenticate,
+    urlauth,
     within,
 )
 from mailwren.imap.ext.notify import notify_syntax
@@ -100,6 +101,9 @@ XLIST: Final = listing.XLIST
 NAMESPACE: Final = listing.NAMESPACE
 STATUS: Final = status.status_syntax(STATUS_ITEMS)
 APPEND: Final = append.APPEND
+RESETKEY: Final = urlauth.RESETKEY
+GENURLAUTH: Final = urlauth.GENURLAUTH
+URLFETCH: Final = urlauth.URLFETCH
 COMPRESS: Final = compress.COMPRESS
 UNAUTHENTICATE: Final = unauthenticate.UNAUTHENTICATE
 IDLE: Final = idle.IDLE
@@ -142,7 +146,7 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(ESEARCH, CANCELUPDATE, GETMETADATA, SETMETADATA),
     REPLACE,
     *(SORT, THREAD, COMPARATOR),
-    *(COMPRESS, UNAUTHENTICATE),
+    *(COMPRESS, UNAUTHENTICATE, RESETKEY, GENURLAUTH, URLFETCH),
     NOTIFY,
     *(SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS),
 )

@@ -45,6 +45,7 @@ from mailwren.server.ext import (
     thread,
     uidbatches,
     unauthenticate,
+    urlauth,
 )
 from mailwren.server.ext.multisearch import run_multisearch
 from mailwren.server.ext.notify import run_notify
@@ -97,6 +98,9 @@ COMMANDS: tuple[AnyCommand, ...] = (
     # What is too large is taken in all the same: the answer has to say how large it may be (RFC 5464 §4.3).
     Command(syntax.SETMETADATA, State.LOGGED_IN, metadata.run_set_metadata, Effect.TAKES_MESSAGE),
     Command(syntax.COMPARATOR, State.LOGGED_IN, i18n.run_comparator),
+    Command(syntax.RESETKEY, State.LOGGED_IN, urlauth.run_reset_key),
+    Command(syntax.GENURLAUTH, State.LOGGED_IN, urlauth.run_generate),
+    Command(syntax.URLFETCH, State.LOGGED_IN, urlauth.run_url_fetch),
     Command(syntax.COMPRESS, State.LOGGED_IN, compress.run_compress),
     Command(syntax.UNAUTHENTICATE, State.LOGGED_IN, unauthenticate.run_unauthenticate),
     Command(syntax.IDLE, State.LOGGED_IN, idle.run_idle),
@@ -236,6 +240,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("REPLACE", "RFC 8508 §3.1", State.LOGGED_IN),
     Capability("COMPRESS=DEFLATE", "RFC 4978 §3", State.LOGGED_IN, compress.compression_offered),
     Capability("UNAUTHENTICATE", "RFC 8437 §3", State.LOGGED_IN),
+    Capability("URLAUTH", "RFC 4467 §9", State.LOGGED_IN),
+    Capability("URLAUTH=BINARY", "RFC 5524 §2", State.LOGGED_IN),
     Capability("CATENATE", "RFC 4469 §2", State.LOGGED_IN),
     Capability("URL-PARTIAL", "RFC 5550 §5.7.1", State.LOGGED_IN),
     Capability("LANGUAGE", "RFC 5255 §3"),

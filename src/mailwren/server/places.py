@@ -15,7 +15,7 @@ Rules for whoever edits this file:
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mailwren.auth.errors import DirectoryUnavailable
 from mailwren.auth.grants import Sharer, Standing
@@ -31,7 +31,8 @@ from mailwren.store.values import INBOX, Mailbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mailwren.server.session import Session
+    from mailwren.base.ids import MailboxId
+    from mailwren.server.context import ServerContext
     from mailwren.store.api import Account
 
 __all__ = ["ALL_RIGHTS", "Home", "Place", "Places"]
@@ -87,10 +88,28 @@ class _Opened:
     unwatch: "Callable[[], None]"
 
 
+class Seeker(Protocol):
+    """On whose behalf mailboxes are looked for: a session of the user, mostly."""
+
+    @property
+    def account(self) -> "Account":
+        """The user's own mail."""
+
+    @property
+    def context(self) -> "ServerContext":
+        """What there is besides."""
+
+    async def breathe(self) -> None:
+        """Let others have their turn."""
+
+    def hint(self, account_id: str, mailbox: "MailboxId") -> None:
+        """Something has changed in an account that is open."""
+
+
 class Places:
     """What one session's user can reach."""
 
-    def __init__(self, session: "Session") -> None:
+    def __init__(self, session: Seeker) -> None:
         self._session: Final = session
         self._opened: Final[dict[str, _Opened]] = {}
 

@@ -140,6 +140,10 @@ class Account(Protocol):
         """
         ...
 
+    async def access_key(self, scope: str) -> bytes | None:
+        """The account's secret for URLs of a mailbox, if there is one; see ``operations.GiveAccessKey``."""
+        ...
+
     async def usage(self) -> Usage:
         """What the account holds and may hold."""
         ...

@@ -4,7 +4,7 @@ Every operation has its outcome, which tells what really happened. Each operatio
 the account; all messages that it changes share it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
@@ -295,6 +295,33 @@ class SetSpecialUse:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveAccessKey:
+    """The account's secret for URLs of one mailbox, its own or of others (RFC 4467 §2.2). Outcome: :class:`AccessKey`.
+
+    Args:
+        scope: any name that stands for the mailbox for ever.
+        fresh: a new secret, for where there is none yet.
+        replace: the new secret replaces one that is there, so that what the old one authorized no longer counts.
+    """
+
+    scope: str
+    fresh: bytes = field(repr=False)
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """Outcome of :class:`GiveAccessKey`: the secret that counts now."""
+
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetAccessKeys:
+    """Forget all of the account's secrets for URLs (RFC 4467 §7, RESETKEY). Outcome: :class:`Done`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Outcome of operations that have nothing to tell."""
 
@@ -315,5 +342,9 @@ Operation: TypeAlias = (
     | SetSpecialUse
     | SetAcl
     | SetPrivateFlags
+    | GiveAccessKey
+    | ForgetAccessKeys
 )
-Outcome: TypeAlias = Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | MetadataSet | Done
+Outcome: TypeAlias = (
+    Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | MetadataSet | AccessKey | Done
+)

@@ -132,6 +132,11 @@ class FakeAccount:
         """By key."""
         return [each for each in self.boxes.values() if each.id in mailboxes]
 
+    async def access_key(self, scope: str) -> bytes | None:
+        """There are none."""
+        del scope
+        return None
+
     async def subscriptions(self) -> frozenset[str]:
         """Names subscribed to."""
         return frozenset(self.subscribed)

@@ -6,6 +6,7 @@ from mailwren.base.ids import FlagSetId
 from mailwren.imap.core.arguments import Select
 from mailwren.imap.core.list import write_list_row
 from mailwren.imap.ext.objectid import mailbox_id_code
+from mailwren.imap.ext.urlauth import URLMECH
 from mailwren.server import notices
 from mailwren.server.core.list import attributes_of
 from mailwren.server.ext import condstore
@@ -61,6 +62,7 @@ async def _introduce(session: "Session", place: "Place", selected: Selected, old
             session.say(b"OK", "First unseen message", b"UNSEEN %d" % (first + 1))
     session.say(b"OK", "UIDs valid", b"UIDVALIDITY %d" % mailbox.uid_validity)
     session.say(b"OK", "Predicted next UID", b"UIDNEXT %d" % mailbox.uid_next)
+    session.say(b"OK", "Mechanisms for URLs", URLMECH)
     session.say(b"OK", "Mailbox id", mailbox_id_code(mailbox.object_id))
     condstore.send_highest_modseq(session, view.complete)
 

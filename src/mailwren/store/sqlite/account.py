@@ -25,6 +25,7 @@ from mailwren.store.bus import Bus
 from mailwren.store.errors import AccountDamaged
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import Operation, Outcome
+from mailwren.store.sqlite.access_keys import read_access_key
 from mailwren.store.sqlite.annotations import read_annotation_changes, read_annotations
 from mailwren.store.sqlite.commit import Committed
 from mailwren.store.sqlite.contents import Contents
@@ -270,6 +271,14 @@ class SqliteAccount:
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message from ``start`` on; reads only what is needed. Raises MessageDamaged."""
         return await self._contents.read(content, start, length)
+
+    async def access_key(self, scope: str) -> bytes | None:
+        """The account's secret for URLs of a mailbox, if there is one."""
+        return self._access_key(scope)
+
+    @translated
+    def _access_key(self, scope: str) -> bytes | None:
+        return read_access_key(self._reader, scope)
 
     async def usage(self) -> Usage:
         """What the account holds and may hold."""

@@ -168,6 +168,10 @@ class MemberAccount:
         """Octets of a message from ``start`` on; reads only what is needed. Raises MessageDamaged."""
         return await self._account.read(content, start, length)
 
+    async def access_key(self, scope: str) -> bytes | None:
+        """The account's secret for URLs of a mailbox, if there is one."""
+        return await self._account.access_key(scope)
+
     async def usage(self) -> Usage:
         """What the account holds and may hold."""
         return await self._account.usage()

@@ -18,6 +18,8 @@ from mailwren.store.operations import (
     CreateMailbox,
     DeleteMailbox,
     Expunge,
+    ForgetAccessKeys,
+    GiveAccessKey,
     Move,
     Operation,
     Outcome,
@@ -30,6 +32,7 @@ from mailwren.store.operations import (
     SetSpecialUse,
     SetSubscription,
 )
+from mailwren.store.sqlite.access_keys import forget_access_keys, give_access_key
 from mailwren.store.sqlite.annotations import set_metadata
 from mailwren.store.sqlite.flag_operations import claim_recent, set_flags
 from mailwren.store.sqlite.mailbox_operations import (
@@ -142,6 +145,8 @@ _RUNNERS: Final[dict[type, Callable[[Transaction, Any], Outcome]]] = {
     SetSpecialUse: set_special_use,
     SetAcl: set_acl,
     SetPrivateFlags: set_private_flags,
+    GiveAccessKey: give_access_key,
+    ForgetAccessKeys: forget_access_keys,
 }
 """What carries out each operation; Append needs its octets besides. Any: each takes its own kind."""
 

@@ -234,5 +234,13 @@ INSERT INTO unsorted SELECT id FROM content;
 # content_sort: what SORT and THREAD compare, see sort_rows.py; ``ancestors`` holds hashes of message-ids, eight octets
 #   each, little-endian. unsorted: contents that came in before the table was there and still wait for their row.
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING, _SORT)
+_ACCESS_KEYS: Final = """
+CREATE TABLE access_key(
+    mailbox TEXT PRIMARY KEY,
+    secret BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+# access_key: ``mailbox`` is an account's id and a mailbox's object id, as the mailbox can be somebody else's.
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING, _SORT, _ACCESS_KEYS)
 """Scripts in order; a database of ``user_version`` n has seen the first n of them."""

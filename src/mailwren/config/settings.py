@@ -378,7 +378,7 @@ class Config:
     submission_users: tuple[str, ...] = field(
         default=(),
         metadata=_row(
-            "urlauth.submission_users",
+            "imap.submission_users",
             Words('user names, such as ["submission"]', r"[^\s\x00-\x1f]{1,255}"),
             "Who may fetch URLs that were authorized for sending mail (submit+, RFC 4467): mail submission servers.",
         ),
@@ -511,6 +511,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "quota": "How much a user may keep",
     "commands": "How much one command may do",
     "delivery": "Mail coming in over LMTP and by `mailwren deliver`",
+    "imap": "What some extensions need to know",
     "capabilities": "Hiding extensions from clients that stumble over them",
     "log": "Logging",
 }

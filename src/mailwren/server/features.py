@@ -256,6 +256,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("QRESYNC", "RFC 7162 §3.2.2", State.LOGGED_IN),
     Capability("NOTIFY", "RFC 5465 §3", State.LOGGED_IN),
     Capability("CONTEXT=SEARCH", "RFC 5267 §4.1", State.LOGGED_IN),
+    Capability("CONTEXT=SORT", "RFC 5267 §4.1", State.LOGGED_IN),
     Capability("MULTISEARCH", "RFC 7377 §2", State.LOGGED_IN),
     Capability("FILTERS", "RFC 5466 §3", State.LOGGED_IN),
     Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),

@@ -47,7 +47,7 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
     else:
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
             query = lasting_query(key, view, session.saved, session.context.wall_clock, session.comparator)
-            context.keep(session, selected, request, query, uids)
+            context.keep(session, request, query, uids)
         _answer(session, request, Found(numbers, uids, returns, dict(arguments.return_values), modseqs))
     # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).
     return Completion(code=b"EXPUNGEISSUED") if view.stale and not request.by_uid else None

@@ -11,18 +11,20 @@ How a result is kept true without searching the mailbox again:
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mailwren.base import limits
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
-from mailwren.imap.core.search import ReturnData, write_esearch
+from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.ext.context import CancelUpdate, positions, write_no_update
+from mailwren.imap.ext.sort import write_sorted_set
 from mailwren.search.plan import may_change, plan
 from mailwren.search.query import Query
+from mailwren.server.ext.context_order import Arrangement, Placed
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import missing_spans
 from mailwren.store.mailbox_state import uid_spans
@@ -54,6 +56,8 @@ class Context:
     """Whether a message that was looked at once has to be looked at again when it changes."""
     last_uid: int
     """The last message that was looked at."""
+    arrangement: Arrangement | None = None
+    """The result's order, where it is not the mailbox's."""
 
     def waiting(self, changed: RangeSet) -> RangeSet:
         """Those of the messages that came or changed that have to be looked at."""
@@ -114,7 +118,8 @@ class Contexts:
                 key = id(context.uids)
                 if key not in lost:
                     lost[key] = _lost(context.uids, current)
-                _send(session, selected, context, context.take_gone(lost[key]), [])
+                removed = context.take_gone(lost[key])
+                _send(session, _in_place(selected, context, removed), context)
         for context in self.by_tag.values():
             context.uids = current
 
@@ -137,8 +142,7 @@ class Contexts:
                 matching = await session.context.search.search(
                     selected.account, selected.state, context.query(), view.uids, view.count, among=waiting
                 )
-                removed, added = context.take(waiting, [view.uids[each] for each in matching])
-                _send(session, selected, context, removed, added)
+                _send(session, await _take(selected, context, waiting, matching), context)
                 context.last_uid = max(context.last_uid, waiting.last)
             context.told = modseq
             await session.breathe()
@@ -149,21 +153,61 @@ def _lost(known: "array[int]", current: "array[int]") -> RangeSet:
     return RangeSet((known[start], known[stop - 1]) for start, stop in missing_spans(known, len(known), current))
 
 
-def _send(session: "Session", selected: "Selected", context: Context, removed: list[int], added: list[int]) -> None:
+Told: TypeAlias = tuple[tuple[int | str, ...], tuple[int | str, ...]]
+"""The payloads of REMOVEFROM and ADDTO; empty where there is nothing to say."""
+
+
+def _send(session: "Session", told: Told, context: Context) -> None:
     """One ESEARCH response for what left the result and what came into it."""
-    values: list[tuple[str, ReturnData]] = []
-    for name, uids in (("REMOVEFROM", removed), ("ADDTO", added)):
-        if uids:
-            values.append((name, positions([(0, str(_numbers(selected, context, uids)))])))
+    values = [(name, payload) for name, payload in zip(("REMOVEFROM", "ADDTO"), told, strict=True) if payload]
     if values:
         session.send(write_esearch(context.tag, context.by_uid, values))
 
 
-def _numbers(selected: "Selected", context: Context, uids: list[int]) -> RangeSet:
+def _in_place(selected: "Selected", context: Context, removed: list[int]) -> Told:
+    """What to tell of messages that left a result."""
+    if context.arrangement is None or not removed:
+        return _set(selected, context, removed), ()
+    return _placed(selected, context, context.arrangement.take_out(set(removed))), ()
+
+
+async def _take(selected: "Selected", context: Context, looked_at: RangeSet, matching: list[int]) -> Told:
+    """Take in which of the messages looked at match (by position), and what to tell of it. Raises StoreError."""
+    uids = selected.view.uids
+    arrangement = context.arrangement
+    if arrangement is None:
+        removed, added = context.take(looked_at, [uids[each] for each in matching])
+        return _set(selected, context, removed), _set(selected, context, added)
+    now = {uids[each] for each in matching}
+    before = {uid for start, stop in uid_spans(context.found, looked_at) for uid in context.found[start:stop]}
+    if now <= before:  # nothing comes in, so nothing has to be sorted
+        context.take_gone(RangeSet.of(before - now))
+        return _placed(selected, context, arrangement.take_out(before - now)), ()
+    kept = RangeSet.of_sorted(context.found).difference(looked_at)
+    positions = [each for start, stop in selected.view_spans(kept) for each in range(start, stop)]
+    arranged = [uids[each] for each in await arrangement.sort(sorted([*positions, *matching]))]
+    left, came = arrangement.replace(arranged)
+    context.found = array("I", sorted(arranged))
+    return _placed(selected, context, left), _placed(selected, context, came)
+
+
+def _set(selected: "Selected", context: Context, uids: list[int]) -> tuple[int | str, ...]:
+    """Ascending UIDs without a place: the mailbox's order gives them one."""
+    if not uids:
+        return ()
     chosen = RangeSet.of_sorted(uids)
+    if not context.by_uid:
+        chosen = RangeSet((start + 1, stop) for start, stop in selected.view_spans(chosen))
+    return positions([(0, str(chosen))])
+
+
+def _placed(selected: "Selected", context: Context, placed: Placed) -> tuple[int | str, ...]:
+    view = selected.view
     if context.by_uid:
-        return chosen
-    return RangeSet((start + 1, stop) for start, stop in selected.view_spans(chosen))
+        return positions((place, write_sorted_set(uids)) for place, uids in placed)
+    # what is in a result stands in the view as well
+    numbered = ((place, [(view.position(uid) or 0) + 1 for uid in uids]) for place, uids in placed)
+    return positions((place, write_sorted_set(numbers)) for place, numbers in numbered)
 
 
 # --- commands ---------------------------------------------------------------------------------------------------
@@ -174,17 +218,29 @@ def check_tag(selected: "Selected", request: Request, returns: frozenset[str]) -
 
 
 def keep(
-    session: "Session", selected: "Selected", request: Request, query: Callable[[], Query], uids: list[int]
-) -> bool:
-    """Keep the client told of a search's result from now on; whether there is room for that.
+    session: "Session",
+    request: Request,
+    query: Callable[[], Query],
+    uids: Sequence[int],
+    arrangement: Arrangement | None = None,
+) -> None:
+    """Keep the client told of a search's result from now on, if there is room for that.
 
     The result is true for what the view has been told of; anything later is looked at by the next notice.
+
+    Args:
+        session: its selected mailbox was searched.
+        request: the searching command.
+        query: what was searched for.
+        uids: what was found, ascending.
+        arrangement: the result's order, where it is not the mailbox's.
     """
+    selected = session.mailbox
     if selected.contexts is None:
         selected.contexts = Contexts()
     if not selected.contexts.has_room(len(uids)):
         session.send(write_no_update(request.tag, "Too many results to keep up to date"))
-        return False
+        return
     selected.contexts.by_tag[request.tag] = Context(
         request.tag,
         request.by_uid,
@@ -194,8 +250,8 @@ def keep(
         selected.view.uids,
         may_change(plan(query())),
         selected.view.last_uid(),
+        arrangement,
     )
-    return True
 
 
 async def run_cancel_update(session: "Session", arguments: CancelUpdate, _request: Request) -> Completion | None:

@@ -108,7 +108,7 @@ class _Run:
         found = Found(uids, uids, self.returns, self.values, modseqs)
         if "UPDATE" in self.returns and mailbox.selected is not None:
             query = lasting_query(self.key, view, self.dollar, self.session.context.wall_clock, self.session.comparator)
-            context.keep(self.session, mailbox.selected, replace(self.request, by_uid=True), query, uids)
+            context.keep(self.session, replace(self.request, by_uid=True), query, uids)
             self.kept = True
         if uids and self.returns != {"SAVE"}:
             self._answer(mailbox, found)

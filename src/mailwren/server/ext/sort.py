@@ -1,6 +1,6 @@
 """SORT and UID SORT (RFC 5256 §3), with RETURN options (RFC 5267 §3)."""
 
-from collections.abc import Sequence
+from array import array
 from typing import TYPE_CHECKING
 
 from mailwren.base.ranges import RangeSet
@@ -16,8 +16,9 @@ from mailwren.search.sort_columns import SortField
 from mailwren.search.sort_order import Criterion, Order
 from mailwren.search.sorting import Scope
 from mailwren.server.core.search_answer import Found, return_data, saved
-from mailwren.server.core.search_query import to_query
-from mailwren.server.ext import condstore, filters
+from mailwren.server.core.search_query import lasting_query, to_query
+from mailwren.server.ext import condstore, context, filters
+from mailwren.server.ext.context_order import Arrangement
 from mailwren.server.ext.i18n import collation_of
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import StoreError
@@ -31,9 +32,11 @@ async def run_sort(session: "Session", arguments: Sort, request: Request) -> Com
     """Find messages and answer in the order that the client asked for."""
     view = session.mailbox.view
     returns = arguments.returns
+    context.check_tag(session.mailbox, request, returns or frozenset())
+    order = Order(tuple(map(_criterion, arguments.criteria)), collation_of(session))
     try:
         key = await searched(session, arguments.key, arguments.charset)
-        positions = await _sorted(session, key, arguments.criteria)
+        positions = await _sorted(session, key, order)
     except (Refused, StoreError):
         if returns is not None and "SAVE" in returns:
             session.saved = RangeSet()  # as SEARCH does (RFC 9051 §6.4.4.1)
@@ -44,6 +47,8 @@ async def run_sort(session: "Session", arguments: Sort, request: Request) -> Com
     if returns is None:
         session.send(write_sort(numbers, max(modseqs, default=0)))
     else:
+        if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
+            _keep(session, request, key, order, uids)
         found = Found(numbers, uids, returns, dict(arguments.return_values), modseqs, is_sorted=True)
         _answer(session, request, found)
     return missing(session, request)
@@ -52,13 +57,24 @@ async def run_sort(session: "Session", arguments: Sort, request: Request) -> Com
 def _answer(session: "Session", request: Request, found: Found) -> None:
     if found.returns != {"SAVE"}:
         session.send(write_esearch(request.tag, request.by_uid, return_data(found)))
-    if "UPDATE" in found.returns:
-        session.send(write_no_update(request.tag, "Results in an order are not kept up to date"))
     if "SAVE" in found.returns:
         session.saved = saved(found)
 
 
-async def _sorted(session: "Session", key: SearchKey, criteria: Sequence[SortCriterion]) -> list[int]:
+def _keep(session: "Session", request: Request, key: SearchKey, order: Order, uids: list[int]) -> None:
+    """Keep the client told of the result (RFC 5267 §4.3)."""
+    if any(criterion.field is SortField.MODSEQ for criterion in order.program):
+        session.send(write_no_update(request.tag, "What is sorted by mod-sequence is another order after each change"))
+        return
+    query = lasting_query(key, session.mailbox.view, session.saved, session.context.wall_clock, session.comparator)
+
+    async def sort(positions: list[int]) -> list[int]:
+        return await session.context.sorter.in_order(scope(session), positions, order)
+
+    context.keep(session, request, query, sorted(uids), Arrangement(array("I", uids), sort))
+
+
+async def _sorted(session: "Session", key: SearchKey, order: Order) -> list[int]:
     """The positions in the view of the messages that match, in the order asked for.
 
     Raises:
@@ -66,7 +82,6 @@ async def _sorted(session: "Session", key: SearchKey, criteria: Sequence[SortCri
         Refused: keys nested too deep.
         StoreError: as it comes.
     """
-    order = Order(tuple(map(_criterion, criteria)), collation_of(session))
     try:
         return await session.context.sorter.sort(scope(session), query_of(session, key), order)
     except QueryTooDeep as error:

@@ -1,7 +1,8 @@
 """What waiting clients cost, and how soon they hear of new mail: ``python -m bench.idle``. Needs Linux.
 
 Every client logs in, selects INBOX and idles: first one for each account, then more of them, in the clear and inside
-TLS. At last some more come to one account, whose INBOX then gets mail ten times.
+TLS. At last some more come to one account, whose INBOX then gets mail ten times; and as many again that have selected
+nothing and hear of it by NOTIFY (RFC 5465).
 """
 
 import argparse
@@ -52,14 +53,19 @@ class Crowd:
         await _run(connection, f"LOGIN {user} {_PASSWORD}".encode())
         return connection
 
-    async def idle(self, users: list[str], *, tls: bool) -> list[Connection]:
-        """One idling client for each name."""
+    async def idle(self, users: list[str], *, tls: bool, notify: bool = False) -> list[Connection]:
+        """One waiting client for each name: with NOTIFY, or else with INBOX selected and IDLE."""
         came: list[Connection] = []
         for first in range(0, len(users), _AT_ONCE):
             some = users[first : first + _AT_ONCE]
-            came += await asyncio.gather(*(self._idle(user, tls=tls) for user in some))
+            came += await asyncio.gather(*((self._notify if notify else self._idle)(user, tls=tls) for user in some))
         self._connections += came
         return came
+
+    async def _notify(self, user: str, *, tls: bool) -> Connection:
+        connection = await self.connect(user, tls=tls)
+        await _run(connection, b"NOTIFY SET (personal (MessageNew MessageExpunge))")
+        return connection
 
     async def _idle(self, user: str, *, tls: bool) -> Connection:
         connection = await self.connect(user, tls=tls)
@@ -68,14 +74,13 @@ class Crowd:
         await _until(connection[0], b"+ ")
         return connection
 
-    async def tell(self, idlers: list[Connection]) -> list[tuple[float, float]]:
-        """Append ten times; seconds until the OK, and until the last idler was told."""
+    async def tell(self, idlers: list[Connection], wanted: bytes) -> list[tuple[float, float]]:
+        """Append ten times; seconds until the OK, and until the last client got what begins so."""
         sender = await self.connect("u0", tls=False)
         results = []
         for _ in range(10):
             self._appended += 1
-            wanted = b"* %d EXISTS" % self._appended
-            waiting = [asyncio.create_task(_until(reader, wanted)) for reader, _ in idlers]
+            waiting = [asyncio.create_task(_until(reader, wanted % self._appended)) for reader, _ in idlers]
             await asyncio.sleep(0.2)
             start = time.perf_counter()
             await _run(sender, b"APPEND INBOX {%d+}\r\n%b" % (len(_MESSAGE), _MESSAGE))
@@ -142,12 +147,14 @@ async def _measure(server: ServerProcess, arguments: argparse.Namespace) -> None
     before = usage.processor()
     await asyncio.sleep(_QUIET_SECONDS)
     print(f"| processor while all idle | {(usage.processor() - before) / _QUIET_SECONDS:.2%} of a core |")
-    idlers = await crowd.idle(["u0"] * arguments.listeners, tls=True)
-    results = await crowd.tell(idlers)
-    answered, told = (median(each) * 1000 for each in zip(*results, strict=True))
-    print(
-        f"| APPEND, {len(idlers)} idlers of its mailbox | OK after {answered:.0f} ms, last told after {told:.0f} ms |"
-    )
+    for title, wanted, notify in (
+        ("idlers of its mailbox", b"* %d EXISTS", False),
+        ("more with NOTIFY", b"* STATUS INBOX (MESSAGES %d ", True),
+    ):
+        idlers = await crowd.idle(["u0"] * arguments.listeners, tls=True, notify=notify)
+        results = await crowd.tell(idlers, wanted)
+        answered, told = (median(each) * 1000 for each in zip(*results, strict=True))
+        print(f"| APPEND, {len(idlers)} {title} | OK after {answered:.1f} ms, last told after {told:.1f} ms |")
 
     start = time.perf_counter()
     await asyncio.to_thread(server.stop)

@@ -124,6 +124,26 @@ def test_both_write_at_the_same_time(shared: ServerProcess, user: str) -> None:
             assert len(session.ok(b"UID FETCH 1:* (UID)")) == 60
 
 
+def test_notify_is_pushed_to_across_processes(shared: ServerProcess, user: str) -> None:
+    """NOTIFY tells of mail, flags, mailboxes and subscriptions that another worker's session changed."""
+    with each_worker(shared, user) as (one, two):
+        two.ok(b"NOTIFY SET (personal (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))")
+        one.append("INBOX", message())
+        assert two.line().startswith(b"* STATUS INBOX (MESSAGES 1 UIDNEXT 2 ")
+        one.ok(b"SELECT INBOX")
+        one.ok(b"STORE 1 +FLAGS.SILENT (\\Seen)")
+        assert two.line().endswith(b" UNSEEN 0)\r\n")
+        one.ok(b"CREATE News")
+        one.ok(b"SUBSCRIBE News")
+        # both are told together
+        assert two.line() == b'* LIST (\\HasNoChildren \\Subscribed) "/" News\r\n'
+        one.append("News", message())
+        assert two.line().startswith(b"* STATUS News (MESSAGES 1 UIDNEXT 2 ")
+        one.ok(b"DELETE News")
+        assert two.line() == b'* LIST (\\NonExistent \\Noselect \\Subscribed) "/" News\r\n'
+        two.ok(b"NOOP")
+
+
 def test_idle_is_pushed_to_across_processes(shared: ServerProcess, user: str) -> None:
     """A change in one worker reaches a session that idles in the other well under a second, time and again."""
     with each_worker(shared, user) as (one, two):

@@ -31,7 +31,7 @@ def parse_date(value: bytes) -> tuple[int, int] | None:
     """Days since 1970-01-01 of the date as its own zone sees it, and seconds since the epoch, UTC.
 
     Args:
-        value: the field's value, unfolded. Without a time midnight is meant, without a zone UTC.
+        value: the field's value, unfolded. Without a valid time midnight is meant, without a valid zone UTC.
 
     Returns:
         ``None`` for what is no date.
@@ -49,10 +49,9 @@ def parse_date(value: bytes) -> tuple[int, int] | None:
         month, day, hour, minute, second, *zones, year = match.groups()[:10]
         sign, zone_hours, zone_minutes, zone = zones if any(zones) else match.groups()[10:]
     days = _days(year, month, day)
-    seconds = _seconds(hour, minute, second)
-    if days is None or seconds is None:
+    if days is None:
         return None
-    return days, days * 86_400 + seconds - _offset(sign, zone_hours, zone_minutes, zone)
+    return days, days * 86_400 + _seconds(hour, minute, second) - _offset(sign, zone_hours, zone_minutes, zone)
 
 
 def _days(year: bytes, month: bytes, day: bytes) -> int | None:
@@ -68,15 +67,18 @@ def _days(year: bytes, month: bytes, day: bytes) -> int | None:
         return None
 
 
-def _seconds(hour: bytes | None, minute: bytes | None, second: bytes | None) -> int | None:
+def _seconds(hour: bytes | None, minute: bytes | None, second: bytes | None) -> int:
+    """Seconds since midnight, 0 for a time that there is not (RFC 5256 §2.2)."""
     hours, minutes, seconds = int(hour or 0), int(minute or 0), int(second or 0)
     if hours > 24 or minutes > 59 or seconds > 60:
-        return None
+        return 0
     return hours * 3600 + minutes * 60 + seconds
 
 
 def _offset(sign: bytes | None, hours: bytes | None, minutes: bytes | None, name: bytes | None) -> int:
-    """Seconds east of UTC."""
+    """Seconds east of UTC, 0 for a zone that there is not (RFC 5256 §2.2)."""
     if sign and hours and minutes:
+        if int(minutes) > 59:
+            return 0
         return (int(hours) * 60 + int(minutes)) * (-60 if sign == b"-" else 60)
     return 3600 * _ZONES.get(name.lower(), 0) if name else 0

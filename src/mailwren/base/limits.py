@@ -210,6 +210,8 @@ FIELDS_CACHED: Final = 64 * 1024 * 1024
 """Octets of header fields kept in memory for the next search of them: some 250,000 messages' subjects."""
 FIELD_KEPT: Final = 1000
 """Characters of one message's values of a field that are kept; longer ones are few, and are read again."""
+PARTIAL_PIECE: Final = 1000
+"""Messages that a search for one page of results begins with: a page is often full long before all is searched."""
 UID_BATCH: Final = 500
 """Messages of the smallest batch of UIDBATCHES: RFC 10022 asks for batches from this size on; smaller save nothing."""
 UID_BATCHES: Final = 10_000

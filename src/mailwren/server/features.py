@@ -233,7 +233,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("PREVIEW=FUZZY", "RFC 8970 §6", State.LOGGED_IN),
     Capability("SNIPPET=FUZZY", "RFC 8970 §6", State.LOGGED_IN),
     Capability("UIDONLY", "RFC 9586 §3", State.LOGGED_IN),
-    Capability("UIDBATCHES", "RFC 10022 §2", State.LOGGED_IN),
+    Capability("UIDBATCHES", "RFC 10022 §3", State.LOGGED_IN),
     Capability("OBJECTID", "RFC 8474 §3", State.LOGGED_IN),
     Capability("SAVEDATE", "RFC 8514 §4.1", State.LOGGED_IN),
     Capability("WITHIN", "RFC 5032 §2", State.LOGGED_IN),
@@ -364,7 +364,7 @@ class Features:
             for row in self._capabilities
             if row.states & session.state and (row.when is None or row.when(session)) and row.hides_as not in hidden
         )
-        return " ".join(names).encode("ascii")
+        return " ".join(name for name in names if name.upper() not in hidden).encode("ascii")
 
     @staticmethod
     def hidden(session: Session) -> frozenset[str]:

@@ -40,7 +40,7 @@ def _write(arguments: UidBatches, writer: CommandWriter) -> None:
         writer.raw(b" %d:%d" % arguments.batches)
 
 
-UIDBATCHES: Final = Syntax(b"UIDBATCHES", "10022 §3", _parse, _write)
+UIDBATCHES: Final = Syntax(b"UIDBATCHES", "10022 §3.1", _parse, _write)
 
 
 def write_uid_batches(tag: bytes, ranges: Iterable[tuple[int, int]]) -> bytes:

@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from mailwren.base import limits
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import charsets
 from mailwren.imap.core.arguments import Search, SearchKey
 from mailwren.imap.core.search import write_esearch, write_search
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import searches_modseq
+from mailwren.imap.ext.partial import PartialRange
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
@@ -32,7 +34,11 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         if searches_modseq(key):
             condstore.enable(session)
         among = messagelimit.searched(session, selected, key)
-        positions = await find(session, key, arguments.charset, among=among)
+        wanted = dict(arguments.return_values).get("PARTIAL")
+        if isinstance(wanted, PartialRange) and returns is not None and returns <= {"PARTIAL", "SAVE"}:
+            positions = await _find_page(session, key, arguments.charset, wanted, among)
+        else:
+            positions = await find(session, key, arguments.charset, among=among)
     except (Refused, StoreError):
         # "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets
         # the value of the search result variable to the empty sequence" (RFC 9051 §6.4.4.1); after BAD it is kept.
@@ -58,6 +64,28 @@ def _answer(session: "Session", request: Request, found: Found) -> None:
         session.send(write_esearch(request.tag, request.by_uid, return_data(found)))
     if "SAVE" in found.returns:
         session.saved = saved(found)
+
+
+async def _find_page(
+    session: "Session", key: SearchKey, charset: str, wanted: PartialRange, among: RangeSet | None
+) -> list[int]:
+    """The results up to the last one of a page, and not many more: searched from its side, in growing pieces.
+
+    Raises as :func:`find`.
+    """
+    view = session.mailbox.view
+    found: list[int] = []
+    low, high, size = 0, view.count, limits.PARTIAL_PIECE
+    if not high:
+        return await find(session, key, charset)  # which complains of what is wrong
+    while low < high and len(found) < max(wanted.start, wanted.stop):
+        span = (max(low, high - size), high) if wanted.from_end else (low, min(high, low + size))
+        piece = view.uids_of([span])
+        positions = await find(session, key, charset, among=piece if among is None else piece.intersection(among))
+        found = [*positions, *found] if wanted.from_end else [*found, *positions]
+        low, high = (low, span[0]) if wanted.from_end else (span[1], high)
+        size *= 2
+    return found
 
 
 async def find(session: "Session", key: SearchKey, charset: str, *, among: RangeSet | None = None) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import apsw
 
@@ -72,6 +72,10 @@ def insert_mailbox(
     return MailboxId(connection.last_insert_rowid())
 
 
+Held: TypeAlias = tuple[int, int, int, int]
+"""What quotas are about: octets, messages, mailboxes, octets of annotations."""
+
+
 @dataclass(slots=True)
 class MetaRow:
     """The account's own row."""
@@ -115,6 +119,10 @@ class MetaRow:
                 self.annotation_octets,
             ),
         )
+
+    def held(self) -> Held:
+        """What the account holds now."""
+        return self.octets, self.messages, self.mailboxes, self.annotation_octets
 
     def save_limits(self, connection: apsw.Connection) -> None:
         """Write what the account may hold."""

@@ -3,7 +3,6 @@
 import asyncio
 import mmap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -99,7 +98,7 @@ class Request:
 
     def run(self, tx: Transaction) -> None:
         """Carry out the operations. Raises StoreError, apsw.Error, OSError, ValueError."""
-        before = replace(tx.meta)
+        before = tx.meta.held()
         tx.member = self.member
         self.outcomes = [
             append(tx, operation, partial(self._stage_now, tx, number))

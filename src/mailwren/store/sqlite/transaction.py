@@ -20,7 +20,7 @@ from mailwren.store.blobs.api import BlobStore
 from mailwren.store.errors import NoSuchMailbox, OverQuota
 from mailwren.store.sqlite.delta import Delta
 from mailwren.store.sqlite.flag_sets import FlagSets, FlagSetWriter
-from mailwren.store.sqlite.mailbox_rows import MailboxRow, MetaRow
+from mailwren.store.sqlite.mailbox_rows import Held, MailboxRow, MetaRow
 from mailwren.store.sqlite.schema import LOG_CHANGED
 from mailwren.store.values import Resource
 
@@ -156,17 +156,18 @@ class Transaction:
         self.hinted, self.list_changed = mark.hinted, mark.list_changed
         self.flags.back_to(mark.flags)
 
-    def check_quota(self, before: MetaRow) -> None:
-        """Judge a whole request by what it added. Raises OverQuota."""
+    def check_quota(self, before: Held) -> None:
+        """Judge a whole request by what it added to what was held. Raises OverQuota."""
         meta = self.meta
-        if meta.octets_limit is not None and meta.octets > max(meta.octets_limit, before.octets):
+        octets, messages, mailboxes, annotation_octets = before
+        if meta.octets_limit is not None and meta.octets > max(meta.octets_limit, octets):
             raise OverQuota("the account's quota of storage is used up", Resource.STORAGE)
-        if meta.messages_limit is not None and meta.messages > max(meta.messages_limit, before.messages):
+        if meta.messages_limit is not None and meta.messages > max(meta.messages_limit, messages):
             raise OverQuota("the account's quota of messages is used up", Resource.MESSAGE)
-        if meta.mailboxes_limit is not None and meta.mailboxes > max(meta.mailboxes_limit, before.mailboxes):
+        if meta.mailboxes_limit is not None and meta.mailboxes > max(meta.mailboxes_limit, mailboxes):
             raise OverQuota("the account's quota of mailboxes is used up", Resource.MAILBOX)
         limit = meta.annotation_octets_limit
-        if limit is not None and meta.annotation_octets > max(limit, before.annotation_octets):
+        if limit is not None and meta.annotation_octets > max(limit, annotation_octets):
             raise OverQuota("the account's quota of annotations is used up", Resource.ANNOTATION_STORAGE)
 
     def flush(self) -> None:

@@ -45,7 +45,7 @@ def test_imaplib(server: ServerProcess) -> None:
         assert client.subscribe("Alt")[0] == "OK"
         assert client.lsub('""', "Alt")[1] == [b'(\\HasNoChildren) "/" Alt']
         assert client.delete("Alt")[0] == "OK"
-        assert client.namespace()[1] == [b'(("" "/")) NIL NIL']
+        assert client.namespace()[1] == [b'(("" "/")) (("Other Users/" "/")) (("Shared/" "/"))']
     with imaplib.IMAP4_SSL("127.0.0.1", server.imaps_port, ssl_context=any_certificate()) as client:
         client.authenticate("PLAIN", lambda _challenge: b"\0anna\0secret")
         assert client.select("Archive", readonly=True) == ("OK", [b"1"])

@@ -263,6 +263,7 @@ def _with_share(config: Config, owner: str, work: Callable[[_Share], Coroutine[A
 async def _opened(config: Config, name: str) -> AsyncIterator[_Share]:
     from mailwren.auth.grants import Sharer
     from mailwren.server.identifiers import Owner
+    from mailwren.store.defaults import ensure_default_mailboxes
 
     with open_users(config) as directory:
         account_id = account_of(directory, name)
@@ -272,6 +273,8 @@ async def _opened(config: Config, name: str) -> AsyncIterator[_Share]:
         async with open_store(config) as store:
             account = await store.account(account_id)
             try:
+                if team is None:  # whose first login may be to come
+                    await ensure_default_mailboxes(account, config.default_mailboxes)
                 yield _Share(directory, account, owner, known)
             finally:
                 await store.release(account)

@@ -14,6 +14,8 @@ from mailwren.imap.wire import CommandWriter
 LIST_MYRIGHTS: Final = no_value("MYRIGHTS", "8440 §5")
 """The return option of LIST."""
 
+_WITHOUT_VIRTUAL: Final = str.maketrans("", "", "cd")
+
 
 @dataclass(frozen=True, slots=True)
 class SetAcl:
@@ -102,7 +104,7 @@ def parse_acl(scanner: Scanner) -> tuple[str, dict[str, frozenset[str]]]:
         scanner.space()
         identifier = scanner.text("an identifier")
         scanner.space()
-        entries[identifier] = parse_rights(scanner.text("rights"))
+        entries[identifier] = _told_rights(scanner)
     return name, entries
 
 
@@ -126,7 +128,7 @@ def parse_list_rights(scanner: Scanner) -> tuple[str, str, frozenset[str], Seque
     scanner.space()
     identifier = scanner.text("an identifier")
     scanner.space()
-    required = parse_rights(scanner.text("rights"))
+    required = _told_rights(scanner)
     optional: list[str] = []
     while not scanner.at_end():
         scanner.space()
@@ -144,9 +146,14 @@ def parse_my_rights(scanner: Scanner) -> tuple[str, frozenset[str]]:
     scanner.space()
     name = scanner.mailbox()
     scanner.space()
-    rights = parse_rights(scanner.text("rights"))
+    rights = _told_rights(scanner)
     scanner.end()
     return name, rights
+
+
+def _told_rights(scanner: Scanner) -> frozenset[str]:
+    """ "Clients conforming to this document MUST ignore the virtual "d" and "c" rights" (RFC 4314 §2.1.1)."""
+    return parse_rights(scanner.text("rights").translate(_WITHOUT_VIRTUAL))
 
 
 def _identifier(identifier: str, utf8: bool) -> bytes:

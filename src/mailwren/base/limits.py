@@ -29,6 +29,10 @@ FETCH_ITEMS: Final = 500
 """Items of one FETCH: each is answered for each message."""
 LIST_PATTERNS: Final = 100
 """Patterns in one LIST: each is tried on every mailbox (RFC 5258 §6 sets no bound)."""
+GMAIL_SEARCH: Final = 4000
+"""Characters of one X-GM-RAW: more than anybody types."""
+LABELS: Final = 100
+"""Labels in one STORE of X-GM-LABELS; each is a mailbox to copy to or to remove from."""
 LANGUAGE_RANGES: Final = 50
 """Languages in one LANGUAGE command: more than anybody speaks."""
 QUOTA_RESOURCES: Final = 20

@@ -15,6 +15,7 @@ from mailwren.imap.ext import (
     condstore,
     context,
     filters,
+    gmail,
     i18n,
     language,
     messagelimit,
@@ -62,6 +63,7 @@ SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *within.SEARCH_KEYS,
     *messagelimit.SEARCH_KEYS,
     *condstore.SEARCH_KEYS,
+    *gmail.SEARCH_KEYS,
 )
 SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
     *search.RETURN_OPTIONS,
@@ -74,6 +76,7 @@ FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
     *savedate.FETCH_ITEMS,
     *preview.FETCH_ITEMS,
     *condstore.FETCH_ITEMS,
+    *gmail.FETCH_ITEMS,
 )
 FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = (partial.PARTIAL, condstore.CHANGED_SINCE, qresync.VANISHED)
 STORE_MODIFIERS: Final[tuple[Row[object], ...]] = (condstore.UNCHANGED_SINCE,)
@@ -116,7 +119,7 @@ SEARCH: Final = search.search_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
 ESEARCH: Final = multisearch.multisearch_syntax(SEARCH)
 UIDBATCHES: Final = uidbatches.UIDBATCHES
 FETCH: Final = fetch.fetch_syntax(FETCH_ITEMS, FETCH_MODIFIERS)
-STORE: Final = storing.store_syntax(STORE_MODIFIERS)
+STORE: Final = storing.store_syntax(STORE_MODIFIERS, gmail.STORE_ATTRIBUTES)
 GETMETADATA: Final = metadata.GETMETADATA
 SETMETADATA: Final = metadata.SETMETADATA
 CANCELUPDATE: Final = context.CANCELUPDATE

@@ -227,7 +227,8 @@ class _Evaluation:
             part = rows[start : start + limits.FACTS_READ_AT_ONCE]
             facts = await read_all(self._account.facts, [ContentId(contents[row]) for row in part], UNREADABLE)
             if isinstance(test, EmailId):
-                result.extend(row for row, fact in zip(part, facts, strict=True) if fact.email_id == test.email_id)
+                wanted, length = test.email_id, len(test.email_id) if test.is_prefix else None
+                result.extend(row for row, fact in zip(part, facts, strict=True) if fact.email_id[:length] == wanted)
             else:
                 result.extend(row for row, fact in zip(part, facts, strict=True) if fact.thread_id == test.thread_id)
             await self._pace.rest()

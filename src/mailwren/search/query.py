@@ -109,9 +109,10 @@ class ChangedSince:
 
 @dataclass(frozen=True, slots=True)
 class EmailId:
-    """Messages with exactly this EMAILID (RFC 8474 §5.1)."""
+    """Messages with exactly this EMAILID (RFC 8474 §5.1), or with one that begins so."""
 
     email_id: str
+    is_prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)

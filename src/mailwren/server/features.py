@@ -246,6 +246,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("URL-PARTIAL", "RFC 5550 §5.7.1", State.LOGGED_IN),
     Capability("LANGUAGE", "RFC 5255 §3"),
     Capability("XLIST", "Google", State.LOGGED_IN),
+    Capability("X-GM-EXT-1", "Google", State.LOGGED_IN),
     Capability("QUOTA", "RFC 9208 §4", State.LOGGED_IN),
     *(Capability(f"QUOTA=RES-{name}", "RFC 9208 §5", State.LOGGED_IN) for name in quota.RESOURCES),
     Capability("QUOTASET", "RFC 9208 §4.1.3", State.LOGGED_IN, quota.administers),

@@ -204,6 +204,8 @@ class Store:
     flags: tuple[str, ...]
     modifiers: tuple[tuple[str, object], ...] = ()
     """Store modifiers by upper-case name (RFC 4466 §2.5); the base protocol defines none."""
+    attribute: tuple[str, object] | None = None
+    """What an extension changes instead of flags, by upper-case name; then there are no flags."""
 
 
 class SectionText(Enum):

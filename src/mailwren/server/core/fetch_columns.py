@@ -18,6 +18,7 @@ from mailwren.imap.dates import write_internal_date
 from mailwren.imap.ext.preview import form_of
 from mailwren.message.header import select_fields
 from mailwren.server.core.fetch_octets import OctetItem, Streamed
+from mailwren.server.ext.gmail_items import label_cells, message_number_cells, thread_number_cells
 from mailwren.store.api import Account
 from mailwren.store.values import ContentFacts, ContentWire
 
@@ -52,6 +53,8 @@ class Batch:
     """UIDs that are recent for this session (RFC 3501 only)."""
     utf8: bool
     """Quoted strings may hold UTF-8."""
+    own: bool
+    """They are in the user's own account."""
     _facts: Sequence[ContentFacts] | None = field(default=None, init=False)
     _wire: Sequence[ContentWire | None] | None = field(default=None, init=False)
     _headers: Sequence[bytes | None] | None = field(default=None, init=False)
@@ -76,7 +79,17 @@ class Batch:
         ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
         known: Sequence[Uid] = uids  # type: ignore[assignment] # the same
         return cls(
-            selected.account, selected.id, numbers, known, ids, flags, modseqs, state.modseq, recent, session.utf8
+            selected.account,
+            selected.id,
+            numbers,
+            known,
+            ids,
+            flags,
+            modseqs,
+            state.modseq,
+            recent,
+            session.utf8,
+            selected.account is session.account,
         )
 
     def __len__(self) -> int:
@@ -210,6 +223,9 @@ _COLUMNS: dict[str, Column] = {
     "THREADID": Column(_thread_id, _no_gaps),
     "SAVEDATE": Column(_save_date, _no_gaps),
     "MODSEQ": Column(_modseq, _no_gaps),
+    "X-GM-MSGID": Column(message_number_cells, _no_gaps),
+    "X-GM-THRID": Column(thread_number_cells, _no_gaps),
+    "X-GM-LABELS": Column(label_cells, _no_gaps),
     "ENVELOPE": _ready(b"ENVELOPE", lambda row: row.envelope),
     "BODY": _ready(b"BODY", lambda row: row.body),
     "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", lambda row: row.body_structure),

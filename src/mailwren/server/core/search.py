@@ -13,7 +13,7 @@ from mailwren.imap.ext.partial import PartialRange
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
-from mailwren.server.ext import condstore, context, filters, messagelimit
+from mailwren.server.ext import condstore, context, filters, gmail, messagelimit
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import StoreError
 
@@ -30,7 +30,7 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         returns = frozenset({"ALL"})  # ESEARCH replaces SEARCH once IMAP4rev2 is enabled (RFC 9051 §7.3.4)
     context.check_tag(selected, request, returns or frozenset())
     try:
-        key = await filters.resolve(session, arguments.key, arguments.charset)
+        key = await gmail.resolve(session, await filters.resolve(session, arguments.key, arguments.charset))
         if searches_modseq(key):
             condstore.enable(session)
         among = messagelimit.searched(session, selected, key)

@@ -31,6 +31,7 @@ from mailwren.search.query import (
     exactly,
     since,
 )
+from mailwren.server.ext.gmail_items import email_id_prefix
 from mailwren.server.view import Span, View
 
 _FLAGS = {
@@ -214,6 +215,10 @@ class _Translation:
                 return EmailId(key.text)
             case "THREADID":
                 return ThreadId(key.text)
+            case "X-GM-MSGID":
+                return EmailId(email_id_prefix(key.number), is_prefix=True)
+            case "X-GM-THRID":
+                return ThreadId(f"T{key.number:x}")
             case _:
                 return None
 

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import FlagSetId, ModSeq
 from mailwren.base.ranges import RangeSet
@@ -12,7 +12,7 @@ from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import modified_code
 from mailwren.imap.rights import flags_to_keep, permitted_flags
-from mailwren.server.ext import condstore, messagelimit
+from mailwren.server.ext import condstore, gmail, messagelimit
 from mailwren.server.notices import send_flags, send_modseqs, tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
 
 _MODES = {StoreMode.REPLACE: FlagMode.REPLACE, StoreMode.ADD: FlagMode.ADD, StoreMode.REMOVE: FlagMode.REMOVE}
+_STORES: Final = {"X-GM-LABELS": gmail.run_store_labels}
+"""What changes something else than flags."""
 _AT_ONCE = 1000
 """Messages that are answered before others have their turn."""
 _GONE = 2**32 - 1
@@ -31,6 +33,8 @@ _GONE = 2**32 - 1
 
 async def run_store(session: "Session", arguments: Store, request: Request) -> Completion | None:
     """Change flags; unless silent, send the flags of every message named as they are now."""
+    if arguments.attribute is not None:
+        return await _STORES[arguments.attribute[0]](session, arguments, request)
     selected = session.mailbox
     selected.require_write()
     arguments = _permitted(selected.rights, arguments)

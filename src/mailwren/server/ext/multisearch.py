@@ -21,7 +21,7 @@ from mailwren.imap.scanner import NUMBER_MAX
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, query_anywhere
-from mailwren.server.ext import condstore, context, filters
+from mailwren.server.ext import condstore, context, filters, gmail
 from mailwren.server.ext.mailbox_filter import Filter
 from mailwren.server.selected import Selected
 from mailwren.server.table import Completion, Request
@@ -58,6 +58,7 @@ async def run_multisearch(session: "Session", arguments: MultiSearch, request: R
     try:
         charsets.require(search.charset)
         key = await filters.resolve(session, search.key, search.charset)
+        gmail.refuse(key)
         if searches_modseq(key):
             condstore.enable(session)
         run = _Run(session, request, key, returns, dict(search.return_values), session.saved)

@@ -17,7 +17,7 @@ from mailwren.search.sort_order import Criterion, Order
 from mailwren.search.sorting import Scope
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
-from mailwren.server.ext import condstore, context, filters
+from mailwren.server.ext import condstore, context, filters, gmail
 from mailwren.server.ext.context_order import Arrangement
 from mailwren.server.ext.i18n import collation_of
 from mailwren.server.table import Completion, Request
@@ -108,7 +108,7 @@ async def searched(session: "Session", key: SearchKey, charset: str) -> SearchKe
         Refused: an unknown charset, or a filter that there is not.
     """
     charsets.require(charset)
-    resolved = await filters.resolve(session, key, charset)
+    resolved = await gmail.resolve(session, await filters.resolve(session, key, charset))
     if searches_modseq(resolved):
         condstore.enable(session)
     return resolved

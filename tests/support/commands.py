@@ -1,5 +1,6 @@
 """Hypothesis strategies for the arguments of every command, and commands as they stand on the wire."""
 
+import dataclasses
 from datetime import timedelta, timezone
 from typing import Any
 
@@ -58,6 +59,7 @@ SETS = st.one_of(
 ENTRIES = st.builds(
     "/{}/{}".format, st.sampled_from(["private", "Shared"]), st.text('abcXYZ019 $+-_.:=&(){\\"', min_size=1, max_size=9)
 )
+LABELS = NAMES.filter(lambda name: not name.startswith("\\")) | st.sampled_from(("\\Inbox", "\\Sent"))
 FLAGS = st.lists(st.sampled_from(SYSTEM_FLAGS) | ATOMS, unique=True, max_size=4).map(tuple)
 MOMENTS = st.datetimes(
     timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -153,6 +155,9 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
         st.builds(SearchKey, named("LARGER", "SMALLER"), number=st.integers(0, NUMBER64_MAX)),
         st.builds(SearchKey, named("OLDER", "YOUNGER", "UIDAFTER", "UIDBEFORE"), number=NUMBERS),
         st.builds(SearchKey, named("EMAILID", "THREADID"), text=OBJECT_IDS),
+        st.builds(SearchKey, named("X-GM-MSGID", "X-GM-THRID"), number=st.integers(0, 2**64 - 1)),
+        st.builds(SearchKey, st.just("X-GM-LABELS"), text=LABELS),
+        st.builds(SearchKey, st.just("X-GM-RAW"), text=st.text('ab :("-', max_size=9)),
         st.builds(SearchKey, named("UID", "SEQUENCE"), messages=SETS),
         st.builds(SearchKey, st.just("MODSEQ"), number=MODSEQS),
         st.builds(
@@ -281,6 +286,19 @@ NOTIFIES = st.just(notify.Notify()) | st.builds(
     st.booleans(),
 )
 
+_STORES_OF_FLAGS = st.builds(
+    a.Store,
+    SETS,
+    st.sampled_from(a.StoreMode),
+    st.booleans(),
+    FLAGS,
+    st.just(()) | st.builds(lambda modseq: (("UNCHANGEDSINCE", modseq),), MODSEQS),
+)
+STORES = _STORES_OF_FLAGS | st.builds(
+    lambda store, labels: dataclasses.replace(store, flags=(), attribute=("X-GM-LABELS", labels)),
+    _STORES_OF_FLAGS,
+    st.lists(LABELS, unique=True, max_size=3).map(tuple),
+)
 QUOTA_LIMITS = st.dictionaries(
     st.sampled_from(("STORAGE", "MESSAGE", "MAILBOX", "X-A")), st.integers(0, NUMBER64_MAX), max_size=4
 ).map(lambda limits: tuple(limits.items()))
@@ -312,14 +330,7 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
     b"SEARCH": SEARCHES,
     b"FETCH": FETCHES,
     b"UIDBATCHES": st.builds(UidBatches, NUMBERS, st.none() | st.tuples(NUMBERS, NUMBERS)),
-    b"STORE": st.builds(
-        a.Store,
-        SETS,
-        st.sampled_from(a.StoreMode),
-        st.booleans(),
-        FLAGS,
-        st.just(()) | st.builds(lambda modseq: (("UNCHANGEDSINCE", modseq),), MODSEQS),
-    ),
+    b"STORE": STORES,
     b"COPY": COPIES,
     b"MOVE": COPIES,
     b"SETACL": st.builds(SetAcl, NAMES, TEXT, st.sampled_from(["", "+", "-"]), st.frozensets(st.sampled_from(LETTERS))),

@@ -15,7 +15,7 @@ from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.core.search import all_of, any_of
 
 _TOKEN: Final = re.compile(
-    r"""\s*(?:(?P<open>[({])|(?P<close>[)}])|(?P<minus>-(?=[^\s)}]))|(?P<field>[A-Za-z_]{2,20}):(?=[^\s)}])"""
+    r"""\s*(?:(?P<open>[({])|(?P<close>[)}])|(?P<minus>-(?=[^\s)}]))|(?P<field>[A-Za-z][A-Za-z0-9_]{1,19}):(?=[^\s)}])"""
     r"""|"(?P<phrase>[^"]*)"?|(?P<word>[^\s(){}"]+))"""
 )
 _ANYTHING: Final = SearchKey("ALL")

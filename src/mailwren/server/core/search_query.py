@@ -218,7 +218,7 @@ class _Translation:
             case "X-GM-MSGID":
                 return EmailId(email_id_prefix(key.number), is_prefix=True)
             case "X-GM-THRID":
-                return ThreadId(f"T{key.number:x}")
+                return ThreadId(f"T{key.number:016x}")
             case _:
                 return None
 

@@ -71,6 +71,19 @@ def _concerns(key: SearchKey) -> bool:
     return key.name in ("X-GM-RAW", "X-GM-LABELS") or any(map(_concerns, key.keys))
 
 
+def _mailbox_searched(label: str, mailboxes: Mapping[str, Mailbox]) -> Mailbox | None:
+    """The mailbox of a label as people type it: in any case, with ``-`` for what is no letter."""
+    exact = _mailbox_named(label, mailboxes)
+    if exact is not None:
+        return exact
+    wanted = _typed(label)
+    return next((mailbox for name, mailbox in mailboxes.items() if _typed(name) == wanted), None)
+
+
+def _typed(name: str) -> str:
+    return "".join(each if each.isalnum() else "-" for each in name.casefold())
+
+
 async def _labelled(session: "Session", label: str) -> SearchKey:
     """The selected mailbox's messages with a label, as they are now."""
     flag = _FLAGS.get(label.lower())
@@ -79,7 +92,7 @@ async def _labelled(session: "Session", label: str) -> SearchKey:
     selected = session.mailbox
     found = RangeSet()
     if selected.account is session.account:
-        mailbox = _mailbox_named(label, await session.account.mailboxes())
+        mailbox = _mailbox_searched(label, await session.account.mailboxes())
         if mailbox is not None and mailbox.id == selected.id:
             return SearchKey("ALL")
         if mailbox is not None:

@@ -444,11 +444,11 @@ def test_utf8_names_are_asked_for_in_one_place() -> None:
 
 
 def test_a_row_is_listed_once() -> None:
-    """No name occurs twice in a table, and each says where it is defined."""
+    """No name occurs twice in a table, and each says where it is defined, Gmail's own in no RFC."""
     for rows in (commands.COMMANDS, commands.FETCH_ITEMS, commands.SEARCH_KEYS, commands.LIST_RETURN_OPTIONS):
         found = [row.name for row in rows]
         assert len(set(found)) == len(found)
-        assert all(row.rfc[:4].isdigit() and " §" in row.rfc for row in rows)
+        assert all((row.rfc[:4].isdigit() and " §" in row.rfc) or row.rfc == "Gmail" for row in rows)
 
 
 def test_an_extension_is_a_row_more() -> None:

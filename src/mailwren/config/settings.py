@@ -375,6 +375,23 @@ class Config:
         default=limits.LMTP_RECIPIENTS,
         metadata=_row("delivery.recipients", WholeNumber(100, 100_000), "Recipients of one message."),
     )
+    utf8_only: bool = field(
+        default=False,
+        metadata=_row(
+            "imap.utf8_only",
+            Flag(),
+            "Serve only mail programs that know UTF-8 (UTF8=ONLY); all others are told so after their login.",
+        ),
+    )
+    eight_bit_headers: bool = field(
+        default=True,
+        metadata=_row(
+            "imap.eight_bit_headers",
+            Flag(),
+            "Take messages whose header is not ASCII also from programs that have not enabled UTF-8. False is what "
+            "RFC 9755 §4 asks for; programs that carry over old mail then leave such messages behind.",
+        ),
+    )
     submission_users: tuple[str, ...] = field(
         default=(),
         metadata=_row(

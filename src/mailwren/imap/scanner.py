@@ -191,8 +191,16 @@ class Scanner:
         return self.match(_ATOM, "an atom")[0]
 
     def quoted(self) -> bytes:
-        """``quoted = DQUOTE *QUOTED-CHAR DQUOTE``, without quotes and escapes; any UTF-8 or 8-bit text is taken."""
+        """``quoted = DQUOTE *QUOTED-CHAR DQUOTE``, without quotes and escapes.
+
+        Any 8-bit text is taken, but from a client that has enabled UTF-8 only that (RFC 9755 §3).
+        """
         text = self.match(_QUOTED, "a quoted string")[1]
+        if self.utf8 and not text.isascii():
+            try:
+                text.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise BadCommand("a quoted string is not UTF-8") from error
         return _ESCAPED.sub(rb"\1", text) if b"\\" in text else text
 
     def string(self, expected: str = "a string") -> bytes:

@@ -46,6 +46,7 @@ from mailwren.server.ext import (
     uidbatches,
     unauthenticate,
     urlauth,
+    utf8,
 )
 from mailwren.server.ext.multisearch import run_multisearch
 from mailwren.server.ext.notify import run_notify
@@ -240,6 +241,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("REPLACE", "RFC 8508 §3.1", State.LOGGED_IN),
     Capability("COMPRESS=DEFLATE", "RFC 4978 §3", State.LOGGED_IN, compress.compression_offered),
     Capability("UNAUTHENTICATE", "RFC 8437 §3", State.LOGGED_IN),
+    Capability("UTF8=ACCEPT", "RFC 9755 §3", State.LOGGED_IN, utf8.is_accept_offered),
+    Capability("UTF8=ONLY", "RFC 9755 §7", State.LOGGED_IN, utf8.is_only_offered),
     Capability("URLAUTH", "RFC 4467 §9", State.LOGGED_IN),
     Capability("URLAUTH=BINARY", "RFC 5524 §2", State.LOGGED_IN),
     Capability("CATENATE", "RFC 4469 §2", State.LOGGED_IN),
@@ -282,6 +285,7 @@ ENABLABLE: dict[str, str] = {
     "METADATA": "METADATA",
     "METADATA-SERVER": "METADATA-SERVER",
     "UIDONLY": "UIDONLY",
+    "UTF8=ACCEPT": "UTF8=ACCEPT",
 }
 """What ENABLE turns on: the name in upper case, and as it is written (RFC 9051 §6.3.1)."""
 
@@ -388,7 +392,8 @@ class Features:
         tag = b"*"
         try:
             tag = scanner.tag()
-            command, _request = self.look_up(scanner, tag, session.state, uid_only=session.uid_only)
+            command, request = self.look_up(scanner, tag, session.state, uid_only=session.uid_only)
+            utf8.require_enabled(session, request.name)
             if command.before_literal is not None:
                 await command.before_literal(session, scanner)
         except ImapError as error:

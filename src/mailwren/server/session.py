@@ -26,6 +26,7 @@ from mailwren.server import failures, notices
 from mailwren.server.ext import annotation_notices, condstore, messagelimit
 from mailwren.server.ext.own_changes import moves
 from mailwren.server.ext.uidonly import UidRequired
+from mailwren.server.ext.utf8 import require_enabled
 from mailwren.server.output import Output
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
@@ -381,6 +382,7 @@ class Session(Output):
             try:
                 tag = scanner.tag()
                 command, request = self.features.look_up(scanner, tag, self.state, uid_only=self.uid_only)
+                require_enabled(self, request.name)
                 arguments = self.features.parse(command, scanner, request)
                 if self.uid_only and command.names_numbers is not None and command.names_numbers(arguments):
                     raise UidRequired

@@ -15,6 +15,7 @@ from mailwren.imap.scanner import Scanner
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.ext.catenate import check_url, put_together
 from mailwren.server.ext.messagelimit import check_append
+from mailwren.server.ext.utf8 import check_header
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.octets import MessageSource, Spool
@@ -85,6 +86,7 @@ async def to_append(
         operations: list[Append] = []
         for message in messages:
             source = await _source(session, message, spools)
+            check_header(session, source)
             flags = permitted_flags(place.rights, message.flags)
             operations.append(Append(place.mailbox.id, source, flags, message.internal_date))
         yield operations

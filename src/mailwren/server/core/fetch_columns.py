@@ -19,6 +19,7 @@ from mailwren.imap.ext.preview import form_of
 from mailwren.message.header import select_fields
 from mailwren.server.core.fetch_octets import OctetItem, Streamed
 from mailwren.server.ext.gmail_items import label_cells, message_number_cells, thread_number_cells
+from mailwren.server.ext.utf8 import utf8_envelope
 from mailwren.store.api import Account
 from mailwren.store.values import ContentFacts, ContentWire
 
@@ -213,6 +214,14 @@ def _ready(name: bytes, of: Callable[[ContentWire], bytes]) -> Column:
     return Column(values, single, weight=_HEAVY)
 
 
+_ENVELOPE = _ready(b"ENVELOPE", lambda row: row.envelope)
+
+
+async def _envelope(batch: Batch) -> Sequence[Cell]:
+    cells = await _ENVELOPE.values(batch)
+    return [None if cell is None else utf8_envelope(cell) for cell in cells] if batch.utf8 else cells
+
+
 FLAGS = Column(_flags, _no_gaps)
 _COLUMNS: dict[str, Column] = {
     "UID": Column(_uid, _no_gaps),
@@ -226,7 +235,7 @@ _COLUMNS: dict[str, Column] = {
     "X-GM-MSGID": Column(message_number_cells, _no_gaps),
     "X-GM-THRID": Column(thread_number_cells, _no_gaps),
     "X-GM-LABELS": Column(label_cells, _no_gaps),
-    "ENVELOPE": _ready(b"ENVELOPE", lambda row: row.envelope),
+    "ENVELOPE": Column(_envelope, _ENVELOPE.single, weight=_HEAVY),
     "BODY": _ready(b"BODY", lambda row: row.body),
     "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", lambda row: row.body_structure),
 }

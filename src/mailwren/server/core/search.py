@@ -14,6 +14,7 @@ from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
 from mailwren.server.ext import condstore, context, filters, gmail, messagelimit
+from mailwren.server.ext.utf8 import check_charset
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import StoreError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 async def run_search(session: "Session", arguments: Search, request: Request) -> Completion | None:
     """Find messages and answer as the client asked."""
+    check_charset(session, arguments.charset)
     selected = session.mailbox
     view = selected.view
     returns = arguments.returns

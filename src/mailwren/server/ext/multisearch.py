@@ -23,6 +23,7 @@ from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, query_anywhere
 from mailwren.server.ext import condstore, context, filters, gmail
 from mailwren.server.ext.mailbox_filter import Filter
+from mailwren.server.ext.utf8 import check_charset
 from mailwren.server.selected import Selected
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import View
@@ -56,6 +57,7 @@ async def run_multisearch(session: "Session", arguments: MultiSearch, request: R
     returns = search.returns if search.returns is not None else frozenset({"ALL"})
     _check(session, sources, returns, request)
     try:
+        check_charset(session, search.charset)
         charsets.require(search.charset)
         key = await filters.resolve(session, search.key, search.charset)
         gmail.refuse(key)

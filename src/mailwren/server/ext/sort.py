@@ -20,6 +20,7 @@ from mailwren.server.core.search_query import lasting_query, to_query
 from mailwren.server.ext import condstore, context, filters, gmail
 from mailwren.server.ext.context_order import Arrangement
 from mailwren.server.ext.i18n import collation_of
+from mailwren.server.ext.utf8 import check_charset
 from mailwren.server.table import Completion, Request
 from mailwren.store.errors import StoreError
 
@@ -107,6 +108,7 @@ async def searched(session: "Session", key: SearchKey, charset: str) -> SearchKe
         BadCommand: filters in another charset than theirs.
         Refused: an unknown charset, or a filter that there is not.
     """
+    check_charset(session, charset, mandatory=True)
     charsets.require(charset)
     resolved = await gmail.resolve(session, await filters.resolve(session, key, charset))
     if searches_modseq(resolved):

@@ -2,6 +2,7 @@
 
 from mailwren.base.logs import log
 from mailwren.imap.errors import Refused
+from mailwren.imap.framing import CommandFrame
 from mailwren.store import errors
 
 _CODES: tuple[tuple[type[errors.StoreError], bytes], ...] = (
@@ -45,3 +46,14 @@ def refusal(error: errors.StoreError, *, missing: bytes = b"NONEXISTENT") -> Ref
         if isinstance(error, kind):
             return Refused(str(error), missing if kind is errors.NoSuchMailbox else code)
     return Refused(str(error), b"SERVERBUG")
+
+
+def first_words(frame: CommandFrame) -> str:
+    """The command's name for the log, never its arguments."""
+    first = frame.fragments[0] if frame.fragments else b""
+    words = first.split(b" ", 3)[1:3] if isinstance(first, bytes) else []
+    return (
+        b" ".join(words).decode("ascii", "replace")[:40]
+        if words and words[0].upper() == b"UID"
+        else (words[0].decode("ascii", "replace")[:40] if words else "")
+    )

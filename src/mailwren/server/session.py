@@ -401,7 +401,9 @@ class Session(Output):
         except (ConnectionClosed, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - as above, and the connection goes on: the framer is in step
-            log.exception("command failed", command=_first_words(frame), user=self.user.name if self.user else None)
+            log.exception(
+                "command failed", command=failures.first_words(frame), user=self.user.name if self.user else None
+            )
             self._answer(tag, Refused("Internal error, it has been logged", b"SERVERBUG"))
         finally:
             frame.close()
@@ -585,17 +587,6 @@ class Session(Output):
             self.connection.begin_session().client_id = self.client_id
         else:
             self.connection.close()
-
-
-def _first_words(frame: CommandFrame) -> str:
-    """The command's name for the log, never its arguments."""
-    first = frame.fragments[0] if frame.fragments else b""
-    words = first.split(b" ", 3)[1:3] if isinstance(first, bytes) else []
-    return (
-        b" ".join(words).decode("ascii", "replace")[:40]
-        if words and words[0].upper() == b"UID"
-        else (words[0].decode("ascii", "replace")[:40] if words else "")
-    )
 
 
 _OVERFLOWS = {OverflowKind.LITERAL: b"TOOBIG", OverflowKind.ROOM: b"UNAVAILABLE"}

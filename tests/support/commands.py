@@ -189,7 +189,13 @@ def _searches(charset: str, text: st.SearchStrategy[str]) -> st.SearchStrategy[a
         returns,
         PARTIAL_RANGES,
     )
-    return st.builds(a.Search, keys, st.none() | returns, st.just(charset)) | paged
+    updated = st.builds(
+        lambda key, others, items: a.Search(key, others | {"UPDATE"}, charset, (("UPDATE", items),)),
+        keys,
+        returns,
+        st.lists(ITEMS, min_size=1, max_size=3).map(tuple),
+    )
+    return st.builds(a.Search, keys, st.none() | returns, st.just(charset)) | paged | updated
 
 
 def _in_charset(charset: str) -> st.SearchStrategy[str]:

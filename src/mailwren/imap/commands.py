@@ -65,11 +65,6 @@ SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *condstore.SEARCH_KEYS,
     *gmail.SEARCH_KEYS,
 )
-SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
-    *search.RETURN_OPTIONS,
-    *context.RETURN_OPTIONS,
-    partial.PARTIAL,
-)
 FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
     *fetch.ITEMS,
     *objectid.FETCH_ITEMS,
@@ -77,6 +72,11 @@ FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
     *preview.FETCH_ITEMS,
     *condstore.FETCH_ITEMS,
     *gmail.FETCH_ITEMS,
+)
+SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
+    *search.RETURN_OPTIONS,
+    *context.return_options(FETCH_ITEMS),
+    partial.PARTIAL,
 )
 FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = (partial.PARTIAL, condstore.CHANGED_SINCE, qresync.VANISHED)
 STORE_MODIFIERS: Final[tuple[Row[object], ...]] = (condstore.UNCHANGED_SINCE,)

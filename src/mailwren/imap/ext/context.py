@@ -2,17 +2,43 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from mailwren.base import limits
 from mailwren.imap import wire
+from mailwren.imap.core.arguments import FetchItem
+from mailwren.imap.core.fetch import parse_item_list, write_item_list
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.scanner import Scanner
-from mailwren.imap.syntax import Syntax, no_value
+from mailwren.imap.syntax import Row, Syntax, no_value, table_of
 from mailwren.imap.wire import CommandWriter
 
-RETURN_OPTIONS: Final = (no_value("CONTEXT", "5267 §4.2"), no_value("UPDATE", "5267 §4.3"))
-"""``modifier-context`` and ``modifier-update`` (RFC 5267 §5); PARTIAL has a module of its own."""
+
+def return_options(items: Iterable[Row[FetchItem]]) -> tuple[Row[object], ...]:
+    """CONTEXT, and UPDATE with the FETCH items given; PARTIAL has a module of its own.
+
+    ``modifier-update = "UPDATE" [SP "(" fetch-att *(SP fetch-att) ")"]`` (RFC 5267 §5, RFC 5465 §8; the grammar there
+    has no SP, the examples of §7 do).
+    """
+    rows = table_of(items)
+
+    def parse(scanner: Scanner) -> object:
+        if not scanner.at_list():
+            return None
+        scanner.space()
+        return parse_item_list(scanner, rows)
+
+    def write(value: object, writer: CommandWriter) -> None:
+        if value is not None:
+            writer.raw(b" ")
+            write_item_list(cast("tuple[FetchItem, ...]", value), rows, writer)
+
+    return no_value("CONTEXT", "5267 §4.2"), Row("UPDATE", "5267 §4.3", parse, write)
+
+
+def update_items(values: Iterable[tuple[str, object]]) -> tuple[FetchItem, ...]:
+    """What UPDATE asks for of new messages, from the values of the RETURN options."""
+    return cast("tuple[FetchItem, ...]", dict(values).get("UPDATE", ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from mailwren.imap.core.arguments import Search, SearchKey
 from mailwren.imap.core.search import write_esearch, write_search
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import searches_modseq
+from mailwren.imap.ext.context import update_items
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
@@ -55,7 +56,7 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
     else:
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
             query = lasting_query(key, view, session.saved, session.context.wall_clock, session.comparator)
-            context.keep(session, request, query, uids)
+            context.keep(session, request, query, uids, attributes=update_items(arguments.return_values))
         _answer(session, request, Found(numbers, uids, returns, dict(arguments.return_values), modseqs))
     # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).
     return Completion(code=b"EXPUNGEISSUED") if view.stale and not request.by_uid else None

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from mailwren.base import limits
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
+from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.ext.context import CancelUpdate, positions, write_no_update
 from mailwren.imap.ext.sort import write_sorted_set
 from mailwren.search.plan import may_change, plan
 from mailwren.search.query import Query
+from mailwren.server.core.fetch import send_unasked
 from mailwren.server.ext.context_order import Arrangement, Placed
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import missing_spans
@@ -58,6 +60,8 @@ class Context:
     """The last message that was looked at."""
     arrangement: Arrangement | None = None
     """The result's order, where it is not the mailbox's."""
+    attributes: tuple[FetchItem, ...] = ()
+    """What to send of new messages that come into the result (RFC 5465 §7)."""
 
     def waiting(self, changed: RangeSet) -> RangeSet:
         """Those of the messages that came or changed that have to be looked at."""
@@ -137,15 +141,43 @@ class Contexts:
     ) -> None:
         """Send ADDTO and REMOVEFROM for what came or changed, as :meth:`pending` told. Raises StoreError."""
         view = selected.view
-        for context, waiting, modseq in pending:
+        found = [
+            await session.context.search.search(
+                selected.account, selected.state, context.query(), view.uids, view.count, among=waiting
+            )
+            if waiting
+            else []
+            for context, waiting, _modseq in pending
+        ]
+        await _send_new(session, selected, [(each[0], some) for each, some in zip(pending, found, strict=True)])
+        for (context, waiting, modseq), matching in zip(pending, found, strict=True):
             if waiting:
-                matching = await session.context.search.search(
-                    selected.account, selected.state, context.query(), view.uids, view.count, among=waiting
-                )
                 _send(session, await _take(selected, context, waiting, matching), context)
                 context.last_uid = max(context.last_uid, waiting.last)
             context.told = modseq
             await session.breathe()
+
+
+async def _send_new(session: "Session", selected: "Selected", found: "Sequence[tuple[Context, Sequence[int]]]") -> None:
+    """Send what was asked for of new messages, by position, that come into results: between EXISTS and ESEARCH.
+
+    What NOTIFY asked for of the same messages comes in the same response: "These attributes SHOULD be combined into a
+    single FETCH response" (RFC 5465 §5.2).
+    """
+    uids = selected.view.uids
+    items: dict[int, tuple[FetchItem, ...]] = {}
+    for context, matching in found:
+        for uid in (uids[each] for each in matching if context.attributes):
+            if uid > context.last_uid:
+                items[uid] = items.get(uid, ()) + context.attributes
+    if session.notifications is not None and items:
+        arrived, attributes = session.notifications.take_arrived(RangeSet.of(items))
+        items.update({uid: attributes + items[uid] for uid in arrived})
+    wanted: dict[tuple[FetchItem, ...], list[int]] = {}
+    for uid in sorted(items):
+        wanted.setdefault(items[uid], []).append(uid)
+    for some, those in wanted.items():
+        await send_unasked(session, selected, selected.view_spans(RangeSet.of_sorted(those)), some)
 
 
 def _lost(known: "array[int]", current: "array[int]") -> RangeSet:
@@ -223,6 +255,8 @@ def keep(
     query: Callable[[], Query],
     uids: Sequence[int],
     arrangement: Arrangement | None = None,
+    *,
+    attributes: tuple[FetchItem, ...] = (),
 ) -> None:
     """Keep the client told of a search's result from now on, if there is room for that.
 
@@ -234,6 +268,7 @@ def keep(
         query: what was searched for.
         uids: what was found, ascending.
         arrangement: the result's order, where it is not the mailbox's.
+        attributes: what to send of new messages that come into the result.
     """
     selected = session.mailbox
     if selected.contexts is None:
@@ -251,6 +286,7 @@ def keep(
         may_change(plan(query())),
         selected.view.last_uid(),
         arrangement,
+        attributes,
     )
 
 

@@ -14,7 +14,7 @@ from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.imap.ext.condstore import searches_modseq
-from mailwren.imap.ext.context import write_no_update
+from mailwren.imap.ext.context import update_items, write_no_update
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.ext.multisearch import MultiSearch
 from mailwren.imap.scanner import NUMBER_MAX
@@ -111,7 +111,13 @@ class _Run:
         found = Found(uids, uids, self.returns, self.values, modseqs)
         if "UPDATE" in self.returns and mailbox.selected is not None:
             query = lasting_query(self.key, view, self.dollar, self.session.context.wall_clock, self.session.comparator)
-            context.keep(self.session, replace(self.request, by_uid=True), query, uids)
+            context.keep(
+                self.session,
+                replace(self.request, by_uid=True),
+                query,
+                uids,
+                attributes=update_items(self.values.items()),
+            )
             self.kept = True
         if uids and self.returns != {"SAVE"}:
             self._answer(mailbox, found)

@@ -14,6 +14,7 @@ from mailwren.base.ids import MailboxId
 from mailwren.base.logs import log
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import names
+from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.core.list import write_list_row
 from mailwren.imap.core.status import write_status_row
 from mailwren.imap.errors import Refused
@@ -110,6 +111,12 @@ class Notifications:
         """New messages of the selected mailbox were told with EXISTS: their attributes are to follow."""
         if self._attributes:
             self._arrived = self._arrived.union(uids)
+
+    def take_arrived(self, uids: RangeSet) -> tuple[RangeSet, tuple[FetchItem, ...]]:
+        """Those of new messages whose attributes are still to follow, and which: somebody else sends them."""
+        arrived = self._arrived.intersection(uids)
+        self._arrived = self._arrived.difference(arrived)
+        return arrived, self._attributes
 
     async def tell_attributes(self, selected: "Selected") -> None:
         """Send what the client asked for of new messages, without those that it added itself (RFC 5465 §5.2)."""

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import charsets
-from mailwren.imap.core.arguments import SearchKey
+from mailwren.imap.core.arguments import FetchItem, SearchKey
 from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import searches_modseq
-from mailwren.imap.ext.context import write_no_update
+from mailwren.imap.ext.context import update_items, write_no_update
 from mailwren.imap.ext.sort import Sort, SortCriterion, write_sort
 from mailwren.search.plan import QueryTooDeep
 from mailwren.search.sort_columns import SortField
@@ -49,7 +49,7 @@ async def run_sort(session: "Session", arguments: Sort, request: Request) -> Com
         session.send(write_sort(numbers, max(modseqs, default=0)))
     else:
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
-            _keep(session, request, key, order, uids)
+            _keep(session, request, key, order, uids, attributes=update_items(arguments.return_values))
         found = Found(numbers, uids, returns, dict(arguments.return_values), modseqs, is_sorted=True)
         _answer(session, request, found)
     return missing(session, request)
@@ -62,7 +62,15 @@ def _answer(session: "Session", request: Request, found: Found) -> None:
         session.saved = saved(found)
 
 
-def _keep(session: "Session", request: Request, key: SearchKey, order: Order, uids: list[int]) -> None:
+def _keep(
+    session: "Session",
+    request: Request,
+    key: SearchKey,
+    order: Order,
+    uids: list[int],
+    *,
+    attributes: tuple[FetchItem, ...],
+) -> None:
     """Keep the client told of the result (RFC 5267 §4.3)."""
     if any(criterion.field is SortField.MODSEQ for criterion in order.program):
         session.send(write_no_update(request.tag, "What is sorted by mod-sequence is another order after each change"))
@@ -72,7 +80,7 @@ def _keep(session: "Session", request: Request, key: SearchKey, order: Order, ui
     async def sort(positions: list[int]) -> list[int]:
         return await session.context.sorter.in_order(scope(session), positions, order)
 
-    context.keep(session, request, query, sorted(uids), Arrangement(array("I", uids), sort))
+    context.keep(session, request, query, sorted(uids), Arrangement(array("I", uids), sort), attributes=attributes)
 
 
 async def _sorted(session: "Session", key: SearchKey, order: Order) -> list[int]:

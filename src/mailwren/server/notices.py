@@ -103,7 +103,7 @@ def send_flags(session: "Session", selected: Selected, positions: Iterable[int],
     line = form.line.replace(b"%b", b"UID %d " * named + b"FLAGS (%b)" + b" MODSEQ (%d)" * condstore)
     texts: dict[int, bytes] = {}
     lines: list[bytes] = []
-    for position, uid, index in _present(selected, positions):
+    for position, uid, index in present(selected, positions):
         flags = selected.state.flags[index]
         text = texts.get(flags)
         if text is None:
@@ -125,15 +125,15 @@ def send_modseqs(session: "Session", selected: Selected, positions: Iterable[int
     form, modseqs = fetch_form(session), selected.state.modseqs
     if form.by_uid:
         line = form.line.replace(b"%b", b"MODSEQ (%d)")
-        lines = [line % (uid, modseqs[index]) for _position, uid, index in _present(selected, positions)]
+        lines = [line % (uid, modseqs[index]) for _position, uid, index in present(selected, positions)]
     else:
         line = form.line.replace(b"%b", b"UID %d MODSEQ (%d)")
-        lines = [line % (position + 1, uid, modseqs[index]) for position, uid, index in _present(selected, positions)]
+        lines = [line % (position + 1, uid, modseqs[index]) for position, uid, index in present(selected, positions)]
     if lines:
         session.send(b"".join(lines))
 
 
-def _present(selected: Selected, positions: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+def present(selected: Selected, positions: Iterable[int]) -> Iterator[tuple[int, int, int]]:
     """Positions in the view, with the UIDs and the positions in the state of those messages that it still has."""
     view, state = selected.view, selected.state
     if view.uids is state.uids:

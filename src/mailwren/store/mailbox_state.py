@@ -11,13 +11,15 @@ Rules for whoever edits this file:
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from mailwren.base.ids import ContentId, FlagSetId, ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.values import Mailbox
 
+FlagChanges: TypeAlias = frozenset[tuple[int, int]]
+"""From which flag sets to which ones messages went."""
 MessageRow = tuple[int, int, int, int]
 """UID, content, flag set, mod-sequence."""
 Columns: TypeAlias = tuple["array[int]", "array[int]", "array[int]", "array[int]"]
@@ -56,7 +58,7 @@ class MailboxState:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._flag_sets: set[int] | None = None
-        self._updates: deque[tuple[ModSeq, RangeSet]] = deque()
+        self._updates: deque[tuple[ModSeq, RangeSet, FlagChanges | None]] = deque()
         self._updates_from: ModSeq | None = None
         self.mailbox = mailbox
         self.uids = array("I")
@@ -82,22 +84,25 @@ class MailboxState:
         """Take in what ``changes_since`` told: rows new or changed (ascending by UID), and UIDs gone."""
         if expunged:
             self._remove(expunged)
-        self._remember(RangeSet.of_sorted(row[0] for row in changed), modseq)
         largest = self.uids[-1] if self.uids else 0
         split = bisect_left(changed, (largest + 1, 0, 0, 0))
+        changes: set[tuple[int, int]] = set()
         for uid, _content, flags, row_modseq in changed[:split]:
             index = self.index(Uid(uid))
             if index is not None:
+                changes.add((self.flags[index], flags))
                 self.flags[index] = flags
                 self.modseqs[index] = row_modseq
                 self._note_flag_set(flags)
+        self._remember(RangeSet.of_sorted(row[0] for row in changed[:split]), modseq, frozenset(changes))
+        self._remember(RangeSet.of_sorted(row[0] for row in changed[split:]), modseq)
         self.extend(changed[split:])
         self.mailbox = mailbox
         self.modseq = modseq
 
     def change_flags(self, uids: RangeSet, changes: Mapping[int, int], modseq: ModSeq) -> None:
         """Messages whose flag sets are keys of ``changes`` have the sets behind them since ``modseq``."""
-        self._remember(uids, modseq)
+        self._remember(uids, modseq, frozenset(changes.items()))
         for flags in changes.values():
             self._note_flag_set(flags)
         for start, stop in self.spans(uids):
@@ -127,11 +132,12 @@ class MailboxState:
         self.mailbox = mailbox
         self.modseq = mailbox.highest_modseq
 
-    def _remember(self, uids: RangeSet, modseq: ModSeq) -> None:
+    def _remember(self, uids: RangeSet, modseq: ModSeq, changes: FlagChanges | None = None) -> None:
+        """Note which messages came (``changes`` is ``None``), or which ones' flags changed."""
         if self._updates_from is None:
             self._updates_from = self.modseq
         if uids:
-            self._updates.append((modseq, uids))
+            self._updates.append((modseq, uids, changes))
         if len(self._updates) > _UPDATES_REMEMBERED:
             self._updates_from = self._updates.popleft()[0]
 
@@ -144,11 +150,28 @@ class MailboxState:
                 uid for uid, changed in zip(self.uids, self.modseqs, strict=True) if changed > modseq
             )
         result: list[tuple[int, int]] = []
-        for at, uids in reversed(self._updates):
+        for at, uids, _changes in reversed(self._updates):
             if at <= modseq:
                 break
             result.extend(uids.ranges())
         return RangeSet(result)
+
+    def untouched_since(self, uids: RangeSet, modseq: ModSeq, touches: Callable[[int, int], bool]) -> RangeSet:
+        """Those of some messages that surely have no change after a mod-sequence that ``touches`` says matters.
+
+        Args:
+            uids: messages present now.
+            modseq: how far back; nothing is sure that lies before what is remembered.
+            touches: whether it matters that a message went from one flag set to another.
+        """
+        if self._updates_from is None or modseq < self._updates_from:
+            return RangeSet()
+        for at, changed, changes in reversed(self._updates):
+            if at <= modseq:
+                break
+            if changes is None or any(touches(old, new) for old, new in changes):
+                uids = uids.difference(changed)
+        return uids
 
     def _remove(self, expunged: RangeSet) -> None:
         spans = list(self.spans(expunged))

@@ -12,7 +12,7 @@ from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import modified_code
 from mailwren.imap.rights import flags_to_keep, permitted_flags
-from mailwren.server.ext import condstore, gmail, messagelimit
+from mailwren.server.ext import conditional, condstore, gmail, messagelimit
 from mailwren.server.notices import send_flags, send_modseqs, tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
@@ -49,8 +49,10 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     if not uids:
         return None
     guess = _Guess(selected, spans, arguments) if arguments.silent else None
-    (outcome,) = await selected.account.apply([_operation(selected, uids, arguments, since)])
-    assert isinstance(outcome, FlagsSet)
+    as_of = selected.state.modseq
+    spared = RangeSet() if since is None else await conditional.spared(session, selected, arguments, spans, since)
+    refused = await _carry_out(selected, arguments, (uids.difference(spared), since), (spared, as_of))
+    behind = refused.union(spared)  # of these the client knows an older state than it takes for the present one
     await session.refresh()
     tell_new_keywords(session, selected)
     descends = bool(session.over_limit)  # then from highest to lowest UID (RFC 9738 §3.1)
@@ -62,11 +64,11 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
             selected.view.note_sent(positions, selected.state.modseq)
         else:
             right = guess.right(number, positions)
-            _answer_silently(session, selected, right, refused=outcome.refused, conditional=since is not None)
+            _answer_silently(session, selected, right, behind=behind, every=since is not None)
         await session.breathe()
     if guess is not None:
-        await _tell_refused(session, selected, outcome.refused)
-    code = _modified(selected, outcome.refused, by_uid=request.by_uid) if outcome.refused else b""
+        await _tell_behind(session, selected, behind)
+    code = _modified(selected, refused, by_uid=request.by_uid) if refused else b""
     if guess is None and not request.by_uid and selected.lacks(spans):
         raise Refused("Some of the messages no longer exist", code or b"EXPUNGEISSUED")
     return Completion(code, "Some messages had been changed" if code else "")
@@ -89,9 +91,13 @@ def _permitted(rights: frozenset[str], arguments: Store) -> Store:
     return replace(arguments, flags=flags, silent=False)
 
 
-def _operation(selected: "Selected", uids: RangeSet, arguments: Store, since: ModSeq | None) -> SetFlags:
-    keep = flags_to_keep(selected.rights)
-    return SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags, since, keep)
+async def _carry_out(selected: "Selected", arguments: Store, *parts: tuple[RangeSet, ModSeq | None]) -> RangeSet:
+    """Change flags of messages, some on another condition than others, at once; those that were left alone."""
+    mode, keep = _MODES[arguments.mode], flags_to_keep(selected.rights)
+    outcomes = await selected.account.apply(
+        [SetFlags(selected.id, uids, mode, arguments.flags, since, keep) for uids, since in parts if uids]
+    )
+    return RangeSet(run for each in outcomes if isinstance(each, FlagsSet) for run in each.refused.ranges())
 
 
 def _unchanged_since(arguments: Store) -> ModSeq | None:
@@ -100,7 +106,7 @@ def _unchanged_since(arguments: Store) -> ModSeq | None:
 
 
 def _answer_silently(
-    session: "Session", selected: "Selected", positions: Sequence[int], *, refused: RangeSet, conditional: bool
+    session: "Session", selected: "Selected", positions: Sequence[int], *, behind: RangeSet, every: bool
 ) -> None:
     """After a change whose flags the client works out: the mod-sequences, where it keeps them (RFC 7162 §3.1.3).
 
@@ -108,17 +114,17 @@ def _answer_silently(
     the .SILENT suffix is specified".
     """
     view = selected.view
-    if refused:
-        positions = [position for position in positions if view.uids[position] not in refused]
+    if behind:
+        positions = [position for position in positions if view.uids[position] not in behind]
     if session.condstore:
-        told = 0 if conditional else view.told
+        told = 0 if every else view.told
         send_modseqs(session, selected, condstore.changed_positions(selected, positions, told))
     view.note_sent(positions, selected.state.modseq)
 
 
-async def _tell_refused(session: "Session", selected: "Selected", refused: RangeSet) -> None:
-    """Send the flags of messages that a conditional change left alone, so that nobody need ask (RFC 7162 §3.1.3)."""
-    for positions in batches(selected.view_spans(refused), _AT_ONCE):
+async def _tell_behind(session: "Session", selected: "Selected", behind: RangeSet) -> None:
+    """Send the flags of messages that had changed before, so that nobody need ask for them (RFC 7162 §3.1.3)."""
+    for positions in batches(selected.view_spans(behind), _AT_ONCE):
         untold = set(condstore.changed_positions(selected, positions, selected.view.told))
         send_flags(session, selected, [each for each in positions if each not in untold])  # these are told in any case
         await session.breathe()

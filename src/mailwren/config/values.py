@@ -44,6 +44,10 @@ class QuotaLimits(NamedTuple):
     annotation_octets: int | None
 
 
+NO_LIMITS: Final = QuotaLimits(None, None, None, None)
+"""As much as there is room for."""
+
+
 class LogFormat(StrEnum):
     """How log lines look."""
 

@@ -11,6 +11,7 @@ def delivery_settings(config: Config) -> DeliverySettings:
         domains=frozenset(config.delivery_domains),
         delimiters=config.delivery_delimiters,
         detail_folders=config.delivery_detail_folders,
+        limits=config.quota_for(None, None),
         over_quota_permanent=config.delivery_over_quota is OverQuota.PERMANENT,
         spool_folder=config.data,
     )

@@ -28,6 +28,7 @@ from mailwren.store.api import Account, MailStore
 from mailwren.store.errors import AccountDamaged, NoSuchMailbox, OverQuota, StoreError
 from mailwren.store.octets import MessageSource, Spool
 from mailwren.store.operations import Append
+from mailwren.store.quota import keep_quota
 from mailwren.store.values import INBOX, Mailbox
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -115,6 +116,8 @@ class Delivery:
     async def _to_open_account(
         self, account: Account, recipients: Sequence[Recipient], message: Spool, envelope: Envelope
     ) -> DeliveryStatus:
+        # Who has never logged in, or is a team, has limits as well.
+        await keep_quota(account, *recipients[0].limits)
         targets = await self._targets(account, recipients)
         try:
             try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mailwren.config.values import NO_LIMITS, QuotaLimits
 from mailwren.delivery.addresses import Address
 
 
@@ -16,3 +17,5 @@ class Recipient:
     account_id: str
     detail: str = ""
     """What stood behind the delimiter: the name of a mailbox, if there is one of that name."""
+    limits: QuotaLimits = NO_LIMITS
+    """What the account may hold; ``None`` is no limit."""

@@ -7,6 +7,7 @@ from mailwren.auth.errors import DirectoryUnavailable
 from mailwren.auth.groups import Group
 from mailwren.auth.users import User
 from mailwren.base.logs import log
+from mailwren.config.values import QuotaLimits
 from mailwren.delivery.addresses import Address, split_detail
 from mailwren.delivery.recipient import Recipient
 from mailwren.delivery.settings import DeliverySettings
@@ -45,10 +46,11 @@ def resolve_address(address: Address, users: Users, settings: DeliverySettings) 
             folder = detail if settings.detail_folders else ""
             user = users.find(name)
             if user is not None:
-                return Recipient(address, user.name, user.account_id, folder) if user.enabled else DISABLED
+                limits = _limits(user, settings)
+                return Recipient(address, user.name, user.account_id, folder, limits) if user.enabled else DISABLED
             team = users.groups.find(name)
             if team is not None and team.has_mailbox:
-                return Recipient(address, team.name, team.group_id, folder)
+                return Recipient(address, team.name, team.group_id, folder, _limits(team, settings))
     except DirectoryUnavailable as error:
         log.error("directory unavailable", error=str(error))
         return TEMPORARY
@@ -56,6 +58,14 @@ def resolve_address(address: Address, users: Users, settings: DeliverySettings) 
         log.exception("resolve failed", address=str(address))
         return TEMPORARY
     return UNKNOWN_USER if _is_ours(address.domain, settings) else UNKNOWN_DOMAIN
+
+
+def _limits(owner: User | Group, settings: DeliverySettings) -> QuotaLimits:
+    """What an account may hold: its own limits, and where it has none those of everybody."""
+    own = (owner.quota_octets, owner.quota_messages, owner.quota_mailboxes, owner.quota_annotations)
+    return QuotaLimits(
+        *(default if limit is None else limit for limit, default in zip(own, settings.limits, strict=True))
+    )
 
 
 def _names(address: Address, settings: DeliverySettings) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailwren.base import limits
+from mailwren.config.values import NO_LIMITS, QuotaLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class DeliverySettings:
     """Characters of which the first one in a local part begins the detail; empty: addresses have no detail."""
     detail_folders: bool = True
     """Whether ``user+Folder@…`` goes into that folder where it exists; otherwise all mail goes into INBOX."""
+    limits: QuotaLimits = NO_LIMITS
+    """What an account may hold that has no limits of its own."""
     over_quota_permanent: bool = False
     """Refuse mail over quota for good (552 5.2.2) rather than for now (452 4.2.2)."""
     spool_folder: Path | None = None

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.delivery.conftest import NOW
 
 from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
+from mailwren.config.values import QuotaLimits
 from mailwren.delivery.addresses import NULL_SENDER, Address, parse_address
 from mailwren.delivery.delivery import Delivery
 from mailwren.delivery.envelope import Envelope
 from mailwren.delivery.recipient import Recipient
+from mailwren.delivery.settings import DeliverySettings
 from mailwren.delivery.status import DeliveryStatus
 from mailwren.store.errors import AccountDamaged, OverQuota, StoreUnavailable
 from mailwren.store.octets import Spool
+from mailwren.store.sqlite.store import SqliteMailStore
 
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import FakeStore
@@ -258,3 +262,28 @@ def test_mail_for_a_team(delivery: Delivery, store: "FakeStore", users: UserDire
     assert resolved(delivery, "crew") == "5.1.1"
     assert deliver(delivery, "support alice") == ["250 2.1.5 s.1 Stored"] * 2
     assert [name for name, _ in store.accounts[team.group_id].messages] == ["INBOX"]
+
+
+def test_who_never_logged_in_has_limits_as_well(tmp_path: Path) -> None:
+    """The quota of the configuration, or one's own, is kept from the first delivery on; a team's too."""
+
+    async def run() -> list[str]:
+        users = UserDirectory(None)
+        users.add("alice", "")
+        users.add("rich", "", quota_messages=2)
+        users.groups.add("support", has_mailbox=True)
+        store = SqliteMailStore(tmp_path)
+        settings = DeliverySettings(limits=QuotaLimits(None, 1, None, None))
+        delivery = Delivery(store, users, settings, lambda: NOW)
+        codes = []
+        for name in ("alice", "rich", "support"):
+            for _ in range(3):
+                recipient = delivery.resolve(Address(name, ""))
+                assert isinstance(recipient, Recipient)
+                message = spool(b"a: b\r\n")
+                codes.append(str((await delivery.deliver(recipient, message, ENVELOPE)).code))
+                message.close()
+        await store.close()
+        return codes
+
+    assert asyncio.run(run()) == ["250", "452", "452", "250", "250", "452", "250", "452", "452"]

@@ -117,7 +117,9 @@ class Database:
     def version(self) -> tuple[int, int]:
         """Another one whenever any connection changed the file: for what is remembered of it."""
         with unavailable("read"):
-            return self.connection.pragma("data_version"), self.connection.total_changes()
+            version = self.connection.execute("PRAGMA data_version").get
+            assert isinstance(version, int)
+            return version, self.connection.total_changes()
 
     @contextmanager
     def change(self) -> Iterator[None]:

@@ -38,6 +38,8 @@ class Standing:
     """Other users who share something, by name. Not to be changed."""
     teams: dict[str, Sharer]
     """Teams that the user belongs to, or that share something with him, by name. Not to be changed."""
+    accounts: frozenset[str]
+    """The accounts of all of them."""
 
 
 _SHARERS: Final = """
@@ -87,6 +89,7 @@ class GrantIndex:
             identifiers,
             {sharer.name: sharer for sharer in sharers if not sharer.is_team},
             {sharer.name: sharer for sharer in sharers if sharer.is_team},
+            frozenset(sharer.account_id for sharer in sharers),
         )
 
     def note(self, account_id: str, identifiers: Collection[str]) -> None:

@@ -15,7 +15,7 @@ Rules for whoever edits this file:
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from mailwren.auth.errors import DirectoryUnavailable
 from mailwren.auth.grants import Sharer, Standing
@@ -50,9 +50,8 @@ class Home:
     """Whose it is; ``None``: the user's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A mailbox that the user may know of."""
+class Place(NamedTuple):
+    """A mailbox that the user may know of; a tuple, as LIST makes thousands of them."""
 
     account: "Account"
     """As this user sees it: in the account of somebody else with flags of his own."""
@@ -220,9 +219,11 @@ class Places:
     def _rights(self, mailbox: Mailbox, sharer: Sharer | None) -> frozenset[str]:
         if sharer is None:
             return self._own_rights(mailbox)
-        identifiers = self.standing().identifiers
+        standing = self.standing()
+        if sharer.account_id not in standing.accounts:
+            return frozenset()  # removed meanwhile, or a team without a mailbox now
         default = TEAM_RIGHTS if sharer.is_team else ALL_RIGHTS
-        return effective_rights(mailbox.acl, identifiers, owner=sharer.account_id, default=default)
+        return effective_rights(mailbox.acl, standing.identifiers, owner=sharer.account_id, default=default)
 
     def _own_rights(self, mailbox: Mailbox) -> frozenset[str]:
         if not mailbox.acl:

@@ -81,6 +81,28 @@ def test_leaving_a_group_ends_its_rights_at_once() -> None:
     asyncio.run(play())
 
 
+def test_whoever_shared_is_gone() -> None:
+    """A removed user's mailbox, and that of a team that has none any more, end for those who are in them."""
+
+    async def play() -> None:
+        async with server_context() as context:
+            door = cast("OpenDoor", context.passwords)
+            door.add_group("desk", "ben", has_mailbox=True)
+            anna, ben, other = (Client(context, Features()) for _ in range(3))
+            for client, name in ((anna, "anna"), (ben, "ben"), (other, "ben")):
+                await client.login(name)
+                await client.command(b"ENABLE IMAP4rev2")
+            await anna.command(b"SETACL INBOX ben lrswite")
+            assert b"OK [READ-WRITE]" in await ben.command(b'SELECT "Other Users/anna"')
+            assert b"OK [READ-WRITE]" in await other.command(b"SELECT Shared/desk")
+            context.users.remove("anna")
+            context.users.groups.set_mailbox("desk", False)
+            for client in (ben, other):
+                assert b"* OK [CLOSED]" in await client.command(b"NOOP")
+
+    asyncio.run(play())
+
+
 def test_accounts_of_others_are_given_back() -> None:
     """What a session opened of others' accounts is released when it ends."""
 
@@ -92,6 +114,11 @@ def test_accounts_of_others_are_given_back() -> None:
             await client.login("anna")
             await client.command(b"SELECT Shared/desk")
             entries = context.store._entries  # type: ignore[attr-defined] # the store's own count
+            assert entries[desk.group_id].users == 1
+            assert b" OK " in await client.command(b"UNAUTHENTICATE")
+            assert entries[desk.group_id].users == 0
+            assert b" OK " in await client.command(b"LOGIN anna secret")
+            await client.command(b"SELECT Shared/desk")
             assert entries[desk.group_id].users == 1
             await client.close()
             assert entries[desk.group_id].users == 0

@@ -20,14 +20,14 @@ from mailwren.base.logs import log
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.errors import BadCommand, Bye, ImapError, Refused
 from mailwren.imap.ext.condstore import highest_modseq_code
-from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, LineFrame, Overflow, OverflowKind
+from mailwren.imap.framing import CommandFrame, ContinuationNeeded, Event, Overflow, OverflowKind
 from mailwren.imap.scanner import Scanner
 from mailwren.server import failures, notices
+from mailwren.server.exchange import Exchange
 from mailwren.server.ext import annotation_notices, condstore, messagelimit
 from mailwren.server.ext.own_changes import moves
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.ext.utf8 import require_enabled
-from mailwren.server.output import Output
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from mailwren.store.operations import Operation, Outcome
 
 
-class Session(Output):
-    """One connection's protocol state and its command loop; its output is that of :class:`Output`.
+class Session(Exchange):
+    """One connection's protocol state and its command loop; its input and output are :class:`Exchange`'s.
 
     Attributes:
         features: the command table and the capabilities.
@@ -87,7 +87,6 @@ class Session(Output):
         self.notifications: Notifications | None = None
         self._account: Account | None = None
         self._bad_commands = 0
-        self._peeked: Event | None = None
         self._ended = False
         self._anew = False
         """Another session is to begin on the connection when this one has ended."""
@@ -229,27 +228,13 @@ class Session(Output):
         """Whether the next pipelined command names messages by number: then no EXPUNGE may come before it."""
         if self.selected is None or not self.selected.view.stale or self.idling or self.uid_only:
             return False
-        if self._peeked is None:
-            self._peeked = self._frame()
-        if not isinstance(self._peeked, CommandFrame | ContinuationNeeded):
-            return False
-        return self.features.uses_numbers(self._peeked)
+        following = self._peek()
+        return isinstance(following, CommandFrame | ContinuationNeeded) and self.features.uses_numbers(following)
 
-    # --- input ----------------------------------------------------------------------------------------------
-    async def next_event(self) -> Event:
-        """The next event of the framer. Raises ConnectionClosed, Bye (the server stops)."""
-        while True:
-            if self.context.stopping:
-                raise Bye("Server is shutting down", b"UNAVAILABLE")
-            event, self._peeked = self._peeked or self._frame(), None
-            if event is not None:
-                return event
-            if self.connection.eof:
-                raise ConnectionClosed
-            if self._may_push():
-                await self._push()
-            else:
-                await self._wait()
+    # --- while waiting --------------------------------------------------------------------------------------
+    def _has_news(self) -> bool:
+        """Whether there may be something to tell a client that idles."""
+        return self._mailbox_hint or (self.notifications is not None and self.notifications.due)
 
     def _may_push(self) -> bool:
         """Whether no command is in progress, and there may be something that the client wants to hear at once."""
@@ -265,46 +250,6 @@ class Session(Output):
         await self.tell(may_expunge=not self.notifications.delayed)
         await self.tell_others()
         await self.flush()
-
-    async def _wait(self) -> None:
-        await self.connection.wait()
-        self._begin_slice()
-
-    def _frame(self) -> Event | None:
-        """What the framer has; a command for whose message there is no room is skipped like one that is too large."""
-        try:
-            return self.connection.next_event()
-        except OSError as error:
-            log.error("no room for a message", reason=str(error))
-            text = "No room to take in your message now, try again later"
-            return Overflow(self.connection.framer.abandon_command(), b"", OverflowKind.ROOM, text)
-
-    async def read_line(self) -> bytes:
-        """One line outside of the command grammar: a SASL response. Raises ConnectionClosed, BadCommand."""
-        self.connection.framer.expect_line()
-        await self.flush()
-        event = await self.next_event()
-        if isinstance(event, LineFrame):
-            return event.line
-        if isinstance(event, Overflow):
-            raise BadCommand(event.text)
-        raise BadCommand("Expected a line")
-
-    async def wait_for_line(self) -> bytes | None:
-        """IDLE's wait: the next line, or ``None`` when the mailbox may have changed. Raises ConnectionClosed."""
-        while True:
-            if self.context.stopping:
-                raise Bye("Server is shutting down", b"UNAVAILABLE")
-            event = self.connection.next_event()
-            if isinstance(event, LineFrame):
-                return event.line
-            if isinstance(event, Overflow):
-                raise BadCommand(event.text)
-            if self._mailbox_hint or (self.notifications is not None and self.notifications.due):
-                return None
-            if self.connection.eof:
-                raise ConnectionClosed
-            await self._wait()
 
     # --- the loop -------------------------------------------------------------------------------------------
     async def run(self, *, greet: bool = True) -> None:

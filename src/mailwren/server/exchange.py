@@ -1,4 +1,4 @@
-"""What a session hears: the client's commands and lines, and when there is something to tell while it waits for them."""
+"""What a session hears: commands and lines of the client, and when there is something to tell meanwhile."""
 
 from typing import TYPE_CHECKING
 

@@ -367,6 +367,8 @@ ARGUMENTS: dict[bytes, st.SearchStrategy[Any]] = {
         st.lists(MAILBOX_FILTERS | st.just(MailboxFilter("SELECTED")), max_size=3, unique=True).map(tuple),
     ),
     b"CANCELUPDATE": st.builds(CancelUpdate, st.lists(ATOMS.map(str.encode), min_size=1, max_size=3).map(tuple)),
+    b"RLIST": PLAIN_LISTS,
+    b"RLSUB": PLAIN_LISTS,
     b"RESETKEY": st.just(ResetKey()) | st.builds(ResetKey, NAMES, MECHANISMS),
     b"GENURLAUTH": st.builds(
         GenerateUrls,

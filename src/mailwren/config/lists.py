@@ -12,6 +12,10 @@ from mailwren.config.kinds import Flag, Kind, Text, describe, quote, wrong
 from mailwren.config.suggest import did_you_mean
 from mailwren.config.values import SPECIAL_USES, DefaultMailbox
 
+_SERVER_URL: Final = re.compile(
+    r"(?i:imap)://[A-Za-z0-9._-]+(?::[0-9]{1,5})?(?:/(?:[A-Za-z0-9._~!$'()*+,:@&=/-]|%[0-9A-Fa-f]{2})*)?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -110,6 +114,35 @@ class IdFields:
         pairs = [part.partition("=") for part in text.split(";") if part.strip()]
         if not all(sign and name.strip() for name, sign, _ in pairs):
             raise wrong(text, "NAME=TEXT; NAME=TEXT")
+        return self.read({name.strip(): value.strip() for name, _, value in pairs}, folder)
+
+    def show(self, value: Mapping[str, str]) -> str:
+        """An inline table."""
+        return _inline_table({name: quote(text) for name, text in value.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class ServersForNames:
+    """A table of names, each with the IMAP URL of a server, or of a mailbox on one (RFC 5092)."""
+
+    wanted: str
+
+    def read(self, value: object, _folder: Path) -> dict[str, str]:
+        """A TOML table of strings."""
+        if not isinstance(value, Mapping):
+            raise wrong(value, self.wanted)
+        faults = [
+            Fault(f"{describe(url)} is not taken here", "a URL such as imap://mail.example.org/Team", (name,))
+            for name, url in value.items()
+            if not name or not isinstance(url, str) or _SERVER_URL.fullmatch(url) is None
+        ]
+        if faults:
+            raise WrongValue(*faults)
+        return dict(value)
+
+    def read_text(self, text: str, folder: Path) -> dict[str, str]:
+        """``NAME=URL; NAME=URL``."""
+        pairs = [part.partition("=") for part in text.split(";") if part.strip()]
         return self.read({name.strip(): value.strip() for name, _, value in pairs}, folder)
 
     def show(self, value: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from mailwren.base import limits
 from mailwren.config.clients import ClientPatterns, client_matches
 from mailwren.config.kinds import Choice, FilePath, Flag, Kind, OrNone, Text, WholeNumber
 from mailwren.config.listeners import Listeners
-from mailwren.config.lists import DefaultMailboxes, IdFields, SharedAnnotations, Words, WordsForNames
+from mailwren.config.lists import DefaultMailboxes, IdFields, ServersForNames, SharedAnnotations, Words, WordsForNames
 from mailwren.config.measures import Duration, Size
 from mailwren.config.values import (
     AUTOMATIC_LISTENERS,
@@ -374,6 +374,22 @@ class Config:
     delivery_recipients: int = field(
         default=limits.LMTP_RECIPIENTS,
         metadata=_row("delivery.recipients", WholeNumber(100, 100_000), "Recipients of one message."),
+    )
+    login_referrals: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=_row(
+            "imap.login_referrals",
+            ServersForNames('a table such as { anna = "imap://mail2.example.org" }'),
+            "Users whose mail is on another server: once their password was right they are told which (RFC 2221).",
+        ),
+    )
+    mailbox_referrals: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=_row(
+            "imap.mailbox_referrals",
+            ServersForNames('a table such as { Archive2019 = "imap://old.example.org/Archive" }'),
+            "Mailboxes, with what is below them, that are on another server: programs that know RFC 2193 go there.",
+        ),
     )
     utf8_only: bool = field(
         default=False,

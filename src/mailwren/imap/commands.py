@@ -26,6 +26,7 @@ from mailwren.imap.ext import (
     preview,
     qresync,
     quota,
+    referrals,
     replace,
     savedate,
     sort,
@@ -104,6 +105,8 @@ XLIST: Final = listing.XLIST
 NAMESPACE: Final = listing.NAMESPACE
 STATUS: Final = status.status_syntax(STATUS_ITEMS)
 APPEND: Final = append.APPEND
+RLIST: Final = referrals.RLIST
+RLSUB: Final = referrals.RLSUB
 RESETKEY: Final = urlauth.RESETKEY
 GENURLAUTH: Final = urlauth.GENURLAUTH
 URLFETCH: Final = urlauth.URLFETCH
@@ -149,7 +152,7 @@ COMMANDS: Final[tuple[Syntax[Any], ...]] = (
     *(ESEARCH, CANCELUPDATE, GETMETADATA, SETMETADATA),
     REPLACE,
     *(SORT, THREAD, COMPARATOR),
-    *(COMPRESS, UNAUTHENTICATE, RESETKEY, GENURLAUTH, URLFETCH),
+    *(COMPRESS, UNAUTHENTICATE, RESETKEY, GENURLAUTH, URLFETCH, RLIST, RLSUB),
     NOTIFY,
     *(SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS),
 )

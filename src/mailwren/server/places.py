@@ -23,6 +23,7 @@ from mailwren.base.logs import log
 from mailwren.imap import names
 from mailwren.imap.errors import Refused
 from mailwren.imap.rights import ALL_RIGHTS, OWNER_ALWAYS, REVEALING, TEAM_RIGHTS, effective_rights
+from mailwren.server.ext.referrals import check_here
 from mailwren.server.namespaces import OTHER_USERS, ROOTS, SHARED, put_together, take_apart
 from mailwren.store.errors import NoSuchMailbox, StoreError, StoreUnavailable
 from mailwren.store.quota import keep_quota
@@ -31,6 +32,7 @@ from mailwren.store.values import INBOX, Mailbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mailwren.auth.users import User
     from mailwren.base.ids import MailboxId
     from mailwren.server.context import ServerContext
     from mailwren.store.api import Account
@@ -90,6 +92,8 @@ class _Opened:
 class Seeker(Protocol):
     """On whose behalf mailboxes are looked for: a session of the user, mostly."""
 
+    user: "User | None"
+
     @property
     def account(self) -> "Account":
         """The user's own mail."""
@@ -114,7 +118,8 @@ class Places:
 
     # --- names ----------------------------------------------------------------------------------------------
     async def home(self, name: str) -> Home:
-        """Whose a name is. Raises NoSuchMailbox: of an account that the user may not know of."""
+        """Whose a name is. Raises NoSuchMailbox: of an account that the user may not know of; Refused: elsewhere."""
+        check_here(self._session, name)
         parts = take_apart(name)
         if parts is None or await self._is_own(name):
             return Home(self._session.account, name)

@@ -11,6 +11,7 @@ from mailwren.server import namespaces
 from mailwren.server.core.status import send_status
 from mailwren.server.ext.acl import send_my_rights
 from mailwren.server.ext.metadata import send_listed
+from mailwren.server.ext.referrals import hide_remote
 from mailwren.server.places import Place
 from mailwren.server.table import Completion, Request
 from mailwren.store.values import SEPARATOR
@@ -47,7 +48,7 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
     listing = Listing(
         await session.places.all(), await session.account.subscriptions(), arguments.selection, arguments.returns
     )
-    matching = await _matching(session, listing.candidates(), arguments)
+    matching = await names_matching(session, listing.candidates(), arguments)
     if "RECURSIVEMATCH" in arguments.selection:
         await _look_below(session, listing, frozenset(matching))
     entries = cast("tuple[str, ...]", dict(arguments.option_values).get("METADATA", ()))
@@ -70,7 +71,7 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
     return None
 
 
-async def _matching(session: "Session", candidates: Iterable[str], arguments: imap.List) -> list[str]:
+async def names_matching(session: "Session", candidates: Iterable[str], arguments: imap.List) -> list[str]:
     """The names that a pattern matches. Empty patterns are ignored (RFC 9051 §6.3.9)."""
     patterns = [names.Pattern(names.join(arguments.reference, pattern)) for pattern in arguments.patterns if pattern]
     matching: list[str] = []
@@ -90,12 +91,12 @@ async def _look_below(session: "Session", listing: "Listing", listed: frozenset[
 
 async def run_lsub(session: "Session", arguments: imap.List, _request: Request) -> Completion | None:
     """List subscribed names; ``%`` also shows what stands above them (RFC 3501 §6.3.9)."""
-    subscribed = await session.account.subscriptions()
+    subscribed = hide_remote(session, await session.account.subscriptions())
     listing = Listing(await session.places.all(), subscribed, frozenset(), frozenset())
     shown = set(subscribed)
     for name in subscribed:
         shown.update(names.parents(name))
-    for name in await _matching(session, sorted(shown), arguments):
+    for name in await names_matching(session, sorted(shown), arguments):
         if name in subscribed:
             attributes = listing.attributes(name) if name in listing.mailboxes else ()
         elif any("%" in pattern for pattern in arguments.patterns):

@@ -13,6 +13,7 @@ from mailwren.auth.errors import (
 from mailwren.base.logs import log
 from mailwren.imap.core.arguments import Login, NoArguments
 from mailwren.imap.errors import BadCommand, Refused
+from mailwren.server.ext.referrals import refer_user
 from mailwren.server.languages import DEFAULT
 from mailwren.server.protocol import ConnectionClosed
 from mailwren.server.table import Completion, Request
@@ -118,6 +119,7 @@ async def log_in(session: "Session", identify: Identify) -> Completion:
         refused = isinstance(error, AuthorizationRefused)
         raise Refused(str(error), b"AUTHORIZATIONFAILED" if refused else b"AUTHENTICATIONFAILED") from error
     context.throttle.succeeded(address, names[0], context.clock())
+    refer_user(context.config, user.name)
     await session.logged_in(user, partial(_prepare, context.config, user))
     log.info("login", user=user.name, address=address, tls=session.connection.secure)
     capabilities = session.features.capability_text(session)

@@ -8,6 +8,7 @@ from mailwren.imap.errors import Refused
 from mailwren.imap.ext.objectid import mailbox_id_code
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.ext.mailboxes_elsewhere import create_elsewhere, refuse_taken
+from mailwren.server.ext.referrals import check_here
 from mailwren.server.places import Home
 from mailwren.server.special_uses import check_special_use
 from mailwren.server.table import Completion, Request
@@ -56,6 +57,7 @@ async def run_rename(session: "Session", arguments: Rename, request: Request) ->
     """Rename a mailbox with its children; INBOX gives its messages away and stays."""
     old, new = arguments.old, arguments.new
     names.check(new)
+    check_here(session, old, new)
     source = await _home_of(session, old)
     target = await session.places.check_new(new)
     if source.account is not target.account:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mailwren.base.ids import ContentId, Uid
 from mailwren.imap.core.arguments import FetchItem
+from mailwren.imap.errors import Refused
 from mailwren.imap.ext.url import BadUrl, ImapUrl, parse_url
 from mailwren.server.core.fetch_octets import WHOLE, OctetItem
 from mailwren.store.api import Account
@@ -76,7 +77,7 @@ async def find_message(session: "Session", url: ImapUrl) -> UrlTarget:
     """The message of a URL. Raises BadUrl: there is none, or the user may not read it; StoreError."""
     try:
         place = await session.places.find(url.mailbox)
-    except NoSuchMailbox as error:
+    except (NoSuchMailbox, Refused) as error:
         raise BadUrl(_NOTHING) from error
     if "r" not in place.rights:
         raise BadUrl(_NOTHING)

@@ -29,6 +29,7 @@ from mailwren.store.operations import ForgetAccessKeys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mailwren.auth.users import User
     from mailwren.server.context import ServerContext
     from mailwren.server.places import Place
     from mailwren.server.session import Session
@@ -95,6 +96,7 @@ class _Owner:
 
     def __init__(self, session: "Session", account: "Account") -> None:
         self.account = account
+        self.user: User | None = None
         self.context: ServerContext = session.context
         self.breathe = session.breathe
 
@@ -173,7 +175,7 @@ async def _place_of(session: "Session", url: ImapUrl, stack: AsyncExitStack) -> 
     stack.push_async_callback(places.close)
     try:
         return account, await places.find(url.mailbox)
-    except NoSuchMailbox:
+    except (NoSuchMailbox, Refused):
         return None
 
 

@@ -30,6 +30,7 @@ from mailwren.search.query import (
     Or,
     PositionIn,
     Query,
+    Resembles,
     TextContains,
     ThreadId,
     UidIn,
@@ -144,6 +145,8 @@ def matches(query: Query, message: Stored, position: int) -> bool:
             return fact_matches(query, message.facts)
         case HeaderContains() | BodyContains() | TextContains():
             return text_matches(query, message.octets)
+        case Resembles(test):
+            return text_matches(test, message.octets)
         case _:
             return number_matches(query, message, position)
 

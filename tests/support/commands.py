@@ -173,6 +173,7 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
         leaves,
         lambda inner: st.one_of(
             inner.map(lambda key: SearchKey("NOT", keys=(key,))),
+            inner.map(lambda key: SearchKey("FUZZY", keys=(key,))),
             st.lists(inner, min_size=1, max_size=4).map(all_of),
             st.lists(inner, min_size=1, max_size=4).map(any_of),
         ),

@@ -222,6 +222,8 @@ UID_BATCHES: Final = 10_000
 """Batches in one answer: a line of 200 kilobytes; a mailbox of five million messages in the smallest ones."""
 SEARCH_SOURCES: Final = 1000
 """Mailboxes and groups of them that one ESEARCH names; all of a user's are one group."""
+FUZZY_WORDS: Final = 20
+"""Different words of a text that FUZZY looks for; more are passed over: each is compared with every word."""
 FILTER_DEPTH: Final = 10
 """Named searches inside named searches; RFC 5466 §3.1 asks for 3."""
 SEARCH_CONTEXTS: Final = 20

@@ -15,6 +15,7 @@ from mailwren.imap.ext import (
     condstore,
     context,
     filters,
+    fuzzy,
     gmail,
     i18n,
     language,
@@ -59,6 +60,7 @@ LIST_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
 SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *search.KEYS,
     *filters.SEARCH_KEYS,
+    *fuzzy.SEARCH_KEYS,
     *objectid.SEARCH_KEYS,
     *savedate.SEARCH_KEYS,
     *within.SEARCH_KEYS,
@@ -78,6 +80,7 @@ SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
     *search.RETURN_OPTIONS,
     *context.return_options(FETCH_ITEMS),
     partial.PARTIAL,
+    *fuzzy.RETURN_OPTIONS,
 )
 FETCH_MODIFIERS: Final[tuple[Row[object], ...]] = (partial.PARTIAL, condstore.CHANGED_SINCE, qresync.VANISHED)
 STORE_MODIFIERS: Final[tuple[Row[object], ...]] = (condstore.UNCHANGED_SINCE,)

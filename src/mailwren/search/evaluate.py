@@ -17,6 +17,7 @@ from mailwren.base.ids import ContentId, FlagSetId
 from mailwren.base.ranges import RangeSet
 from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts, read_saved
 from mailwren.search.fields import FieldCache
+from mailwren.search.fuzzy import relevancy
 from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.plan import (
     AndStep,
@@ -44,6 +45,7 @@ from mailwren.search.query import (
     Or,
     PositionIn,
     Query,
+    Resembles,
     TextContains,
     ThreadId,
     UidIn,
@@ -96,6 +98,7 @@ class SearchEngine:
         *,
         among: RangeSet | None = None,
         progress: Callable[[int, int], None] | None = None,
+        relevancies: dict[int, int] | None = None,
     ) -> list[int]:
         """The positions in the view of the messages that match, ascending.
 
@@ -108,6 +111,7 @@ class SearchEngine:
             length: the first so many of ``view_uids`` are searched.
             among: only these UIDs are looked at; ``None`` is all of them.
             progress: told now and then how many of how many messages were looked at.
+            relevancies: takes the relevancy of each message found, 1 to 100, by its position.
 
         Raises:
             QueryTooDeep: the query's tree is too deep.
@@ -127,7 +131,11 @@ class SearchEngine:
             if progress is not None:
                 progress(block[0], snapshot.count)
             rows = await evaluation.block(step, block)
-            result.extend(snapshot.positions(rows))
+            positions = snapshot.positions(rows)
+            result.extend(positions)
+            if relevancies is not None:
+                scores = [relevancy(reader.scores.get(row, [])) for row in rows]
+                relevancies.update(zip(positions, scores, strict=True))
             await pace.rest()
         return result
 
@@ -200,7 +208,7 @@ class _Evaluation:
                 return self._columns.between(rows, test)
             case EmailId() | ThreadId():
                 return await self._identity_rows(test, rows)
-            case HeaderContains() | BodyContains() | TextContains():
+            case HeaderContains() | BodyContains() | TextContains() | Resembles():
                 return await self._reader.matching(test, rows)
 
     async def _read(self, fact: Fact, rows: Rows) -> None:

@@ -29,6 +29,7 @@ from mailwren.search.query import (
     Or,
     PositionIn,
     Query,
+    Resembles,
     TextContains,
     ThreadId,
     UidIn,
@@ -58,7 +59,8 @@ class Cost(IntEnum):
 
 NumberTest: TypeAlias = UidIn | PositionIn | ChangedSince
 IdentityTest: TypeAlias = EmailId | ThreadId
-TextTest: TypeAlias = HeaderContains | BodyContains | TextContains
+PlainTextTest: TypeAlias = HeaderContains | BodyContains | TextContains
+TextTest: TypeAlias = PlainTextTest | Resembles
 Test: TypeAlias = NumberTest | FactBetween | IdentityTest | TextTest
 
 
@@ -194,6 +196,9 @@ def _test(test: Test) -> Step:
             return NONE
         case PositionIn(()):
             return NONE
+        case Resembles(inner):
+            # what has no text to resemble is asked for as it stands
+            return LeafStep(test, _LEAF_COSTS[type(inner)]) if inner.text.strip() else _test(inner)
         case FactBetween(fact, None, None) if fact not in (Fact.SENT_DAY, Fact.SAVED_DAY):
             return EVERY
         case FactBetween(_, int(low), int(high)) if low > high:

@@ -151,6 +151,13 @@ class TextContains:
     collation: Collation | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Resembles:
+    """Messages that match a test of texts about (RFC 6203 §3); :mod:`mailwren.search.fuzzy` says what that is."""
+
+    test: HeaderContains | BodyContains | TextContains
+
+
 Query: TypeAlias = (
     All
     | Nothing
@@ -167,6 +174,7 @@ Query: TypeAlias = (
     | HeaderContains
     | BodyContains
     | TextContains
+    | Resembles
 )
 
 ALL: Final = All()

@@ -7,13 +7,17 @@ from typing import Final
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
 from mailwren.message.api import Part
+from mailwren.message.encoded_words import decode_header
+from mailwren.message.header import Header
+from mailwren.message.text import header_text
 from mailwren.search.bodies import WholeMessage, large_blocks, large_texts
 from mailwren.search.fields import SEPARATOR, FieldValues
+from mailwren.search.fuzzy import BODY, FIELDS, OTHER_FIELD, SUBJECT, FuzzyText, Hits
 from mailwren.search.headers import BlockTest, FieldTest
 from mailwren.search.needle import Needle
 from mailwren.search.pace import Pace
-from mailwren.search.plan import TextTest
-from mailwren.search.query import HeaderContains, TextContains
+from mailwren.search.plan import PlainTextTest, TextTest
+from mailwren.search.query import HeaderContains, Resembles, TextContains
 from mailwren.search.rows import Rows
 from mailwren.search.salvage import read_all
 from mailwren.store.api import Account
@@ -52,16 +56,22 @@ class Reader:
         self._headers: dict[int, bytes | None] = {}
         self._messages: dict[int, WholeMessage] = {}
         self._at_once = _HEADERS_AT_FIRST
-        self._tests: dict[TextTest, FieldTest | _BodyTest] = {}
+        self._tests: dict[PlainTextTest, FieldTest | _BodyTest] = {}
+        self._sought: dict[str, FuzzyText] = {}
+        self.scores: dict[int, list[float]] = {}
+        """By row, how well messages fit what they need to resemble only; until :meth:`forget`."""
 
     def forget(self) -> None:
         """Let go of what was read: other rows follow."""
+        self.scores.clear()
         self._headers.clear()
         self._messages.clear()
         self._room = self._keep
 
     async def matching(self, test: TextTest, rows: Rows) -> list[int]:
         """Those of ``rows`` that match."""
+        if isinstance(test, Resembles):
+            return await self._resembling(test.test, rows)
         prepared = self._tests.get(test)
         if prepared is None:
             prepared = self._tests[test] = _prepared(test)
@@ -135,22 +145,96 @@ class Reader:
     async def _read_small_headers(self, contents: Sequence[ContentId]) -> list[bytes | None]:
         return await self._account.small_headers(contents, limits.SEARCH_HEADER)
 
-    # --- bodies ---------------------------------------------------------------------------------------------
-    async def _body_matches(self, test: "_BodyTest", row: int) -> bool:
-        message = self._messages.get(row)
-        if message is not None:
-            return test.matches(message)
+    # --- what resembles a text ----------------------------------------------------------------------------------
+    async def _resembling(self, test: PlainTextTest, rows: Rows) -> list[int]:
+        sought = self._sought.get(test.text)
+        if sought is None:
+            sought = self._sought[test.text] = FuzzyText(test.text)
+        result: list[int] = []
+        start = 0
+        while start < len(rows):
+            part = rows[start : start + self._at_once]
+            start += len(part)
+            fields = await self._field_texts(test, part) if isinstance(test, HeaderContains) else [""] * len(part)
+            for row, text in zip(part, fields, strict=True):
+                hits = Hits(sought)
+                if isinstance(test, HeaderContains):
+                    await self._look(hits, text, FIELDS.get(test.field.lower(), OTHER_FIELD))
+                else:
+                    await self._look_at_message(hits, row, headers=isinstance(test, TextContains))
+                score = hits.score()
+                if score:
+                    result.append(row)
+                    self.scores.setdefault(row, []).append(score)
+                await self._pace.rest()
+        return result
+
+    async def _field_texts(self, test: HeaderContains, rows: Rows) -> list[str]:
+        """The values of a field of each row, folded."""
+        values, contents = self._fields(test.field), self._contents
+        texts = {row: text for row in rows if (text := values.known.get(contents[row])) is not None}
+        unknown = [row for row in rows if row not in texts]
+        if unknown:
+            field = FieldTest(test.field, Needle(test.text))
+            for row, header in zip(unknown, await self._read_headers(unknown), strict=True):
+                folded = field.folded(await self._large_header(row) if header is None else header)
+                values.keep(contents[row], folded)
+                texts[row] = SEPARATOR.join(folded)
+        return [texts[row] for row in rows]
+
+    async def _look_at_message(self, hits: Hits, row: int, *, headers: bool) -> None:
         content = ContentId(self._contents[row])
         try:
+            message = await self._whole(row)
+            if message is not None:
+                if headers:
+                    for block in message.blocks():
+                        await self._look_at_block(hits, block)
+                for text in message.texts():
+                    await self._look(hits, text, BODY, often=True)
+                return
             root = await self._account.structure(content)
-            if root.body_end > limits.SEARCH_WHOLE:
-                return await self._large_matches(test, content, root)
-            message = WholeMessage(await self._account.read(content), root)
+            if headers:
+                async for block in large_blocks(self._account, content, root):
+                    await self._look_at_block(hits, block)
+            async for text in large_texts(self._account, content, root, 0):
+                await self._look(hits, text, BODY, often=True)
         except MessageDamaged:
-            return False
+            return
+
+    async def _look_at_block(self, hits: Hits, block: bytes) -> None:
+        for subject in Header(block).all(b"subject"):
+            await self._look(hits, decode_header(subject), SUBJECT)
+        await self._look(hits, header_text(block), OTHER_FIELD)
+
+    async def _look(self, hits: Hits, text: str, weight: float, *, often: bool = False) -> None:
+        for _step in hits.look(text, weight, often=often):
+            await self._pace.rest()
+
+    # --- bodies ---------------------------------------------------------------------------------------------
+    async def _whole(self, row: int) -> WholeMessage | None:
+        """A message in memory, ``None`` where it is large. Raises MessageDamaged."""
+        message = self._messages.get(row)
+        if message is not None:
+            return message
+        content = ContentId(self._contents[row])
+        root = await self._account.structure(content)
+        if root.body_end > limits.SEARCH_WHOLE:
+            return None
+        message = WholeMessage(await self._account.read(content), root)
         if self._room >= message.size:
             self._room -= message.size
             self._messages[row] = message
+        return message
+
+    async def _body_matches(self, test: "_BodyTest", row: int) -> bool:
+        try:
+            message = await self._whole(row)
+            if message is None:
+                content = ContentId(self._contents[row])
+                return await self._large_matches(test, content, await self._account.structure(content))
+        except MessageDamaged:
+            return False
         return test.matches(message)
 
     async def _large_matches(self, test: "_BodyTest", content: ContentId, root: Part) -> bool:
@@ -182,7 +266,7 @@ class _BodyTest:
         return any(map(self.needle.is_in, message.texts()))
 
 
-def _prepared(test: TextTest) -> FieldTest | _BodyTest:
+def _prepared(test: PlainTextTest) -> FieldTest | _BodyTest:
     needle = Needle(test.text, test.collation)
     if isinstance(test, HeaderContains):
         return FieldTest(test.field, needle)

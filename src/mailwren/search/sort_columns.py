@@ -32,7 +32,7 @@ _TEXTS_SPARE: Final = 1000
 
 
 class SortField(Enum):
-    """What messages can be sorted by (RFC 5256 §3, RFC 5957 §4, and Cyrus's two)."""
+    """What messages can be sorted by (RFC 5256 §3, RFC 5957 §4, RFC 6203 §6, and Cyrus's two)."""
 
     ARRIVAL = "ARRIVAL"
     CC = "CC"
@@ -41,6 +41,7 @@ class SortField(Enum):
     DISPLAY_TO = "DISPLAYTO"
     FROM = "FROM"
     MODSEQ = "MODSEQ"
+    RELEVANCY = "RELEVANCY"
     SIZE = "SIZE"
     SUBJECT = "SUBJECT"
     TO = "TO"

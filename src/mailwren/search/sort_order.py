@@ -6,7 +6,7 @@ last its own row, as what is equal stays in the mailbox's order.
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import total_ordering
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -18,6 +18,10 @@ from mailwren.search.sort_columns import TEXTS, SortColumns, SortField, TextColu
 _TEXTS_AT_ONCE: Final = 1024
 _FEW: Final = 64
 """Messages that are put into a known order one by one."""
+
+
+CHANGING: Final = frozenset({SortField.MODSEQ, SortField.RELEVANCY})
+"""What a message has not once for all."""
 
 
 class Criterion(NamedTuple):
@@ -39,7 +43,7 @@ Column: TypeAlias = tuple[list[int], int]
 
 
 async def ordered(
-    columns: SortColumns, rows: Sequence[int], order: Order, modseqs: "array[int]", pace: Pace
+    columns: SortColumns, rows: Sequence[int], order: Order, others: Mapping[SortField, "array[int]"], pace: Pace
 ) -> list[int]:
     """The rows (ascending) in an order.
 
@@ -47,10 +51,10 @@ async def ordered(
         columns: what is compared.
         rows: which messages.
         order: by what, and how.
-        modseqs: mod-sequences by row, in step with the columns; asked for by programs that name them.
+        others: what is not among the columns and the program names, in step with them.
         pace: lets others run.
     """
-    comparison = _Comparison(columns, rows, order.collation, modseqs, pace)
+    comparison = _Comparison(columns, rows, order.collation, others, pace)
     count = len(rows)
     numbers = [0] * count
     for field, reverse in order.program:
@@ -75,7 +79,7 @@ class _Comparison(NamedTuple):
     columns: SortColumns
     rows: Sequence[int]
     collation: Collation
-    modseqs: "array[int]"
+    others: Mapping[SortField, "array[int]"]
     pace: Pace
 
     async def column(self, field: SortField) -> Column:
@@ -85,7 +89,7 @@ class _Comparison(NamedTuple):
         if field in TEXTS:
             ranks, texts = await text_ranks(self.columns.texts[field], self.rows, self.collation, self.pace)
             return ranks, texts + 1
-        source = self.modseqs if field is SortField.MODSEQ else self.columns.numbers[field]
+        source = self.others[field] if field in CHANGING else self.columns.numbers[field]
         values = await made(self.rows, lambda some: [source[row] for row in some], self.pace)
         least, most = min(values, default=0), max(values, default=0)
         return await made(values, lambda some: [value - least for value in some], self.pace), most - least + 1

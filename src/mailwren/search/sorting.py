@@ -5,7 +5,7 @@ What was made of a whole mailbox is kept until its messages change; sort keys ar
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from time import monotonic
@@ -18,13 +18,14 @@ from mailwren.search.ordering import in_order, made, parts
 from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.query import Query
 from mailwren.search.sort_columns import SortCache, SortColumns, SortField
-from mailwren.search.sort_order import Order, extended, ordered, text_ranks
+from mailwren.search.sort_order import CHANGING, Order, extended, ordered, text_ranks
 from mailwren.search.thread_layout import Forest, Threads, laid_out
 from mailwren.search.thread_links import linked
 from mailwren.search.thread_trees import Subjects, Trees, subject_threads
 from mailwren.store.api import Account
 from mailwren.store.mailbox_state import MailboxState
 
+_NONE: Final[Mapping[int, int]] = {}
 _FEW: Final = 8
 """With fewer than one of so many messages found, these alone are sorted rather than the whole mailbox."""
 
@@ -75,21 +76,38 @@ class Sorter:
         self._pace = partial(Pace, clock, slice_seconds, others)
         self._cache = SortCache()
 
-    async def sort(self, scope: Scope, query: Query, order: Order) -> list[int]:
+    async def sort(
+        self, scope: Scope, query: Query, order: Order, relevancies: dict[int, int] | None = None
+    ) -> list[int]:
         """The positions in the view of the messages that match, in an order.
+
+        Args:
+            scope: where to look.
+            query: what to look for.
+            order: how to sort.
+            relevancies: takes those of the messages found, by position.
 
         Raises:
             QueryTooDeep: the query's tree is too deep.
             StoreError: the store could not be read.
         """
-        return await self.in_order(scope, await self._search(scope, query), order)
+        return await self.in_order(scope, await self._search(scope, query, relevancies), order, relevancies or {})
 
-    async def in_order(self, scope: Scope, positions: Sequence[int], order: Order) -> list[int]:
+    async def in_order(
+        self, scope: Scope, positions: Sequence[int], order: Order, relevancies: Mapping[int, int] = _NONE
+    ) -> list[int]:
         """Positions (ascending) of a view in an order; those of messages that are gone fall out. Raises StoreError."""
         pace = self._pace()
         columns = await self._cache.columns(scope.account, scope.state, pace)
         found = await _rows(columns, positions, scope.view_uids, pace)
-        rows = await _rows_in_order(columns, found.rows, order, scope.state, pace)
+        if any(field in CHANGING for field, _reverse in order.program):
+            others = {
+                SortField.MODSEQ: _modseqs(columns, scope.state),
+                SortField.RELEVANCY: _relevancies(columns, found, relevancies),
+            }
+            rows = await ordered(columns, found.rows, order, others, pace)
+        else:
+            rows = await _rows_in_order(columns, found.rows, order, pace)
         if found.rows is found.positions:
             return rows
         place = dict(zip(found.rows, found.positions, strict=True))
@@ -116,20 +134,22 @@ class Sorter:
         messages = await made(threads.messages, lambda some: [shown[message] for message in some], pace)
         return Threads(array("I", messages), threads.brackets)
 
-    async def _search(self, scope: Scope, query: Query) -> list[int]:
+    async def _search(self, scope: Scope, query: Query, relevancies: dict[int, int] | None = None) -> list[int]:
         return await self._engine.search(
-            scope.account, scope.state, query, scope.view_uids, scope.length, progress=scope.progress
+            scope.account,
+            scope.state,
+            query,
+            scope.view_uids,
+            scope.length,
+            progress=scope.progress,
+            relevancies=relevancies,
         )
 
 
-async def _rows_in_order(
-    columns: SortColumns, rows: Sequence[int], order: Order, state: MailboxState, pace: Pace
-) -> list[int]:
-    """Rows in an order that is remembered for the whole mailbox, unless they are few or it changes with flags."""
+async def _rows_in_order(columns: SortColumns, rows: Sequence[int], order: Order, pace: Pace) -> list[int]:
+    """Rows in an order that is remembered for the whole mailbox, unless they are few."""
     total = len(columns)
-    if any(field is SortField.MODSEQ for field, _reverse in order.program):
-        return await ordered(columns, rows, order, _modseqs(columns, state), pace)
-    nothing = array("Q")
+    nothing: dict[SortField, array[int]] = {}
     if len(rows) * _FEW < total:
         return await ordered(columns, rows, order, nothing, pace)
     everything = columns.orders.get(order)
@@ -146,6 +166,14 @@ async def _rows_in_order(
             wanted[row] = 1
         await pace.rest()
     return await made(everything, lambda some: [row for row in some if wanted[row]], pace)
+
+
+def _relevancies(columns: SortColumns, found: _Found, relevancies: Mapping[int, int]) -> "array[int]":
+    """How little each row fits, in step with the columns: what fits best comes first (RFC 6203 §6)."""
+    result = array("Q", bytes(8 * len(columns)))
+    for row, position in zip(found.rows, found.positions, strict=True):
+        result[row] = 100 - relevancies.get(position, 0)
+    return result
 
 
 def _modseqs(columns: SortColumns, state: MailboxState) -> "array[int]":

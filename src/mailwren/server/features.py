@@ -268,6 +268,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("CONTEXT=SEARCH", "RFC 5267 §4.1", State.LOGGED_IN),
     Capability("CONTEXT=SORT", "RFC 5267 §4.1", State.LOGGED_IN),
     Capability("MULTISEARCH", "RFC 7377 §2", State.LOGGED_IN),
+    Capability("SEARCH=FUZZY", "RFC 6203 §3", State.LOGGED_IN),
     Capability("FILTERS", "RFC 5466 §3", State.LOGGED_IN),
     Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),
     Capability("METADATA-SERVER", "RFC 5464 §1", State.LOGGED_IN),

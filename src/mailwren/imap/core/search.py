@@ -59,7 +59,7 @@ class KeyReader:
         if scanner.at(b"("):
             return all_of(scanner.parenthesised(self.key))
         if scanner.take_word(b"NOT"):
-            return self._negated()
+            return self.inside("NOT")  # ``"NOT" SP search-key``
         if scanner.take_word(b"OR"):
             return self._either()
         name = scanner.name("a search key")
@@ -68,12 +68,12 @@ class KeyReader:
             raise BadCommand(f"unknown search key {name[:40]}")
         return row.parse(self)
 
-    def _negated(self) -> SearchKey:
-        """``"NOT" SP search-key``."""
+    def inside(self, name: str) -> SearchKey:
+        """``search-key`` inside another key (given by its name), counting how deep that is."""
         self._depth += 1
         if self._depth > limits.NESTING:
             raise BadCommand(f"search keys nested deeper than {limits.NESTING}")
-        key = SearchKey("NOT", keys=(self.key(),))
+        key = SearchKey(name, keys=(self.key(),))
         self._depth -= 1
         return key
 

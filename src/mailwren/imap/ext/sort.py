@@ -16,6 +16,7 @@ from mailwren.imap.core.search import (
     write_returns,
 )
 from mailwren.imap.errors import BadCommand
+from mailwren.imap.ext.fuzzy import RELEVANCY
 from mailwren.imap.scanner import Scanner
 from mailwren.imap.syntax import Row, Syntax, table_of
 from mailwren.imap.wire import CommandWriter
@@ -23,6 +24,7 @@ from mailwren.imap.wire import CommandWriter
 SORT_KEYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO"), "5256 §5"),
     **dict.fromkeys(("DISPLAYFROM", "DISPLAYTO"), "5957 §5"),
+    RELEVANCY: "6203 §6",
     **dict.fromkeys(("MODSEQ", "UID"), "Cyrus"),
 }
 """``sort-key``, and where each is defined."""

@@ -1,5 +1,6 @@
 """SEARCH and UID SEARCH (RFC 9051 §6.4.4): old and new answers, and the saved result ``$``."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from mailwren.base import limits
@@ -10,6 +11,7 @@ from mailwren.imap.core.search import write_esearch, write_search
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import searches_modseq
 from mailwren.imap.ext.context import update_items
+from mailwren.imap.ext.fuzzy import RELEVANCY, require_fuzzy
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
@@ -36,12 +38,13 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         key = await gmail.resolve(session, await filters.resolve(session, arguments.key, arguments.charset))
         if searches_modseq(key):
             condstore.enable(session)
+        relevancies = relevancies_of(key, returns or frozenset())
         among = messagelimit.searched(session, selected, key)
         wanted = dict(arguments.return_values).get("PARTIAL")
         if isinstance(wanted, PartialRange) and returns is not None and returns <= {"PARTIAL", "SAVE"}:
             positions = await _find_page(session, key, arguments.charset, wanted, among)
         else:
-            positions = await find(session, key, arguments.charset, among=among)
+            positions = await find(session, key, arguments.charset, among=among, relevancies=relevancies)
     except (Refused, StoreError):
         # "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets
         # the value of the search result variable to the empty sequence" (RFC 9051 §6.4.4.1); after BAD it is kept.
@@ -57,7 +60,9 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
             query = lasting_query(key, view, session.saved, session.context.wall_clock, session.comparator)
             context.keep(session, request, query, uids, attributes=update_items(arguments.return_values))
-        _answer(session, request, Found(numbers, uids, returns, dict(arguments.return_values), modseqs))
+        scores = [relevancies[each] for each in positions] if relevancies is not None else ()
+        values = dict(arguments.return_values)
+        _answer(session, request, Found(numbers, uids, returns, values, modseqs, relevancies=scores))
     # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).
     return Completion(code=b"EXPUNGEISSUED") if view.stale and not request.by_uid else None
 
@@ -91,7 +96,22 @@ async def _find_page(
     return found
 
 
-async def find(session: "Session", key: SearchKey, charset: str, *, among: RangeSet | None = None) -> list[int]:
+def relevancies_of(key: SearchKey, names: Collection[str]) -> dict[int, int] | None:
+    """Where to note how well messages fit, if return options or sort keys ask for it. Raises BadCommand."""
+    if RELEVANCY not in names:
+        return None
+    require_fuzzy(key)
+    return {}
+
+
+async def find(
+    session: "Session",
+    key: SearchKey,
+    charset: str,
+    *,
+    among: RangeSet | None = None,
+    relevancies: dict[int, int] | None = None,
+) -> list[int]:
     """The positions in the view of the selected mailbox's messages that match, ascending.
 
     Args:
@@ -99,6 +119,7 @@ async def find(session: "Session", key: SearchKey, charset: str, *, among: Range
         key: what to look for.
         charset: the charset that the client named, or none.
         among: only these UIDs are looked at.
+        relevancies: takes how well messages fit, by position.
 
     Raises:
         BadCommand: a message number that does not exist.
@@ -117,6 +138,7 @@ async def find(session: "Session", key: SearchKey, charset: str, *, among: Range
             selected.view.count,
             among=among,
             progress=session.progress.report,
+            relevancies=relevancies,
         )
     except QueryTooDeep as error:
         raise Refused(str(error), b"LIMIT") from error

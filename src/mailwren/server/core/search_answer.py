@@ -22,6 +22,8 @@ class Found:
     """The names of the RETURN options, in upper case."""
     values: Mapping[str, object] = field(default_factory=dict)
     """The values of those that take one."""
+    relevancies: Sequence[int] = field(default=(), kw_only=True)
+    """How well the same messages fit, 1 to 100, where the answer tells it (RFC 6203 §4)."""
     modseqs: Sequence[int] = ()
     """The mod-sequences of the same messages, where the answer tells one."""
     is_sorted: bool = False
@@ -44,6 +46,14 @@ def _partial(found: Found) -> ReturnData | None:
     return (str(wanted), _set(found, chosen) if chosen else "NIL")
 
 
+def _relevancies(found: Found) -> ReturnData:
+    """Those of the messages of ALL or PARTIAL, in the same order (RFC 6203 §4)."""
+    if "PARTIAL" in found.returns:
+        start, stop = _range(found).span(len(found.relevancies))
+        return tuple(found.relevancies[start:stop])
+    return tuple(found.relevancies)
+
+
 def _range(found: Found) -> PartialRange:
     return cast("PartialRange", found.values["PARTIAL"])
 
@@ -54,6 +64,7 @@ _DATA: Final[tuple[tuple[str, Callable[[Found], ReturnData | None]], ...]] = (
     ("ALL", _numbers),
     ("COUNT", lambda found: len(found.numbers)),
     ("PARTIAL", _partial),
+    ("RELEVANCY", _relevancies),
 )
 """What each option answers, in the order of the answer (RFC 9051 §6.4.4); ``None`` where it has nothing to say."""
 

@@ -9,6 +9,7 @@ from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.scanner import NUMBER_MAX
 from mailwren.imap.sequence_set import STAR, SequenceSet
 from mailwren.search.collation import Collation
+from mailwren.search.plan import PlainTextTest
 from mailwren.search.query import (
     ALL,
     And,
@@ -23,6 +24,7 @@ from mailwren.search.query import (
     Or,
     PositionIn,
     Query,
+    Resembles,
     TextContains,
     ThreadId,
     UidIn,
@@ -105,6 +107,7 @@ class _Translation:
         self._collation = collation
         self._saved = saved
         self._clock = clock
+        self._fuzzy = False
         self._tables: tuple[Callable[[SearchKey], Query | None], ...] = (
             self._of_queries,
             self._of_flags,
@@ -132,6 +135,11 @@ class _Translation:
                 return Or(tuple(map(self.query, key.keys)))
             case "NOT":
                 return Not(self.query(key.keys[0]))
+            case "FUZZY":
+                fuzzy, self._fuzzy = self._fuzzy, True
+                query = self.query(key.keys[0])
+                self._fuzzy = fuzzy
+                return query
             case _:
                 return None
 
@@ -166,6 +174,10 @@ class _Translation:
         return PositionIn(tuple(self._view.resolve(key.messages, self._saved, by_uid=False)))
 
     def _of_texts(self, key: SearchKey) -> Query | None:
+        test = self._text_test(key)
+        return Resembles(test) if self._fuzzy and test is not None else test
+
+    def _text_test(self, key: SearchKey) -> PlainTextTest | None:
         if key.name in _FIELDS:
             return HeaderContains(key.name, key.text, self._collation)
         match key.name:

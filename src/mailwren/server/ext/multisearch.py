@@ -15,6 +15,7 @@ from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.imap.ext.condstore import searches_modseq
 from mailwren.imap.ext.context import update_items, write_no_update
+from mailwren.imap.ext.fuzzy import RELEVANCY, require_fuzzy
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.ext.multisearch import MultiSearch
 from mailwren.imap.scanner import NUMBER_MAX
@@ -63,6 +64,8 @@ async def run_multisearch(session: "Session", arguments: MultiSearch, request: R
         gmail.refuse(key)
         if searches_modseq(key):
             condstore.enable(session)
+        if RELEVANCY in returns:
+            require_fuzzy(key)
         run = _Run(session, request, key, returns, dict(search.return_values), session.saved)
         async for mailbox in _mailboxes(session, sources):
             await run.search(mailbox)
@@ -105,10 +108,12 @@ class _Run:
     async def search(self, mailbox: _Searched) -> None:
         """Search one mailbox, and answer if anything was found. Raises Refused, StoreError."""
         view = mailbox.view
-        positions = await self._find(mailbox)
+        relevancies: dict[int, int] = {}
+        positions = await self._find(mailbox, relevancies)
         uids = [view.uids[position] for position in positions]
         modseqs = condstore.found_modseqs(view, mailbox.state, self.key, positions)
-        found = Found(uids, uids, self.returns, self.values, modseqs)
+        scores = [relevancies[each] for each in positions] if RELEVANCY in self.returns else ()
+        found = Found(uids, uids, self.returns, self.values, modseqs, relevancies=scores)
         if "UPDATE" in self.returns and mailbox.selected is not None:
             query = lasting_query(self.key, view, self.dollar, self.session.context.wall_clock, self.session.comparator)
             context.keep(
@@ -124,13 +129,18 @@ class _Run:
         if "SAVE" in self.returns:
             self.session.saved = saved(found)
 
-    async def _find(self, mailbox: _Searched) -> list[int]:
+    async def _find(self, mailbox: _Searched, relevancies: dict[int, int]) -> list[int]:
         """The positions of what matches."""
         dollar = self.dollar if mailbox.selected is not None else RangeSet()
         query = query_anywhere(self.key, mailbox.view, dollar, self.session.context.wall_clock, self.session.comparator)
         try:
             return await self.session.context.search.search(
-                mailbox.account, mailbox.state, query, mailbox.view.uids, mailbox.view.count
+                mailbox.account,
+                mailbox.state,
+                query,
+                mailbox.view.uids,
+                mailbox.view.count,
+                relevancies=relevancies if RELEVANCY in self.returns else None,
             )
         except QueryTooDeep as error:
             raise Refused(str(error), b"LIMIT") from error

@@ -13,8 +13,9 @@ from mailwren.imap.ext.context import update_items, write_no_update
 from mailwren.imap.ext.sort import Sort, SortCriterion, write_sort
 from mailwren.search.plan import QueryTooDeep
 from mailwren.search.sort_columns import SortField
-from mailwren.search.sort_order import Criterion, Order
+from mailwren.search.sort_order import CHANGING, Criterion, Order
 from mailwren.search.sorting import Scope
+from mailwren.server.core.search import relevancies_of
 from mailwren.server.core.search_answer import Found, return_data, saved
 from mailwren.server.core.search_query import lasting_query, to_query
 from mailwren.server.ext import condstore, context, filters, gmail
@@ -37,7 +38,8 @@ async def run_sort(session: "Session", arguments: Sort, request: Request) -> Com
     order = Order(tuple(map(_criterion, arguments.criteria)), collation_of(session))
     try:
         key = await searched(session, arguments.key, arguments.charset)
-        positions = await _sorted(session, key, order)
+        relevancies = relevancies_of(key, [*(returns or ()), *(each.key for each in arguments.criteria)])
+        positions = await _sorted(session, key, order, relevancies)
     except (Refused, StoreError):
         if returns is not None and "SAVE" in returns:
             session.saved = RangeSet()  # as SEARCH does (RFC 9051 §6.4.4.1)
@@ -50,8 +52,9 @@ async def run_sort(session: "Session", arguments: Sort, request: Request) -> Com
     else:
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
             _keep(session, request, key, order, uids, attributes=update_items(arguments.return_values))
-        found = Found(numbers, uids, returns, dict(arguments.return_values), modseqs, is_sorted=True)
-        _answer(session, request, found)
+        scores = [relevancies[each] for each in positions] if relevancies is not None else ()
+        values = dict(arguments.return_values)
+        _answer(session, request, Found(numbers, uids, returns, values, modseqs, is_sorted=True, relevancies=scores))
     return missing(session, request)
 
 
@@ -72,8 +75,8 @@ def _keep(
     attributes: tuple[FetchItem, ...],
 ) -> None:
     """Keep the client told of the result (RFC 5267 §4.3)."""
-    if any(criterion.field is SortField.MODSEQ for criterion in order.program):
-        session.send(write_no_update(request.tag, "What is sorted by mod-sequence is another order after each change"))
+    if any(criterion.field in CHANGING for criterion in order.program):
+        session.send(write_no_update(request.tag, "Sorted by what changes, a result has no lasting order"))
         return
     query = lasting_query(key, session.mailbox.view, session.saved, session.context.wall_clock, session.comparator)
 
@@ -83,7 +86,7 @@ def _keep(
     context.keep(session, request, query, sorted(uids), Arrangement(array("I", uids), sort), attributes=attributes)
 
 
-async def _sorted(session: "Session", key: SearchKey, order: Order) -> list[int]:
+async def _sorted(session: "Session", key: SearchKey, order: Order, relevancies: dict[int, int] | None) -> list[int]:
     """The positions in the view of the messages that match, in the order asked for.
 
     Raises:
@@ -92,7 +95,7 @@ async def _sorted(session: "Session", key: SearchKey, order: Order) -> list[int]
         StoreError: as it comes.
     """
     try:
-        return await session.context.sorter.sort(scope(session), query_of(session, key), order)
+        return await session.context.sorter.sort(scope(session), query_of(session, key), order, relevancies)
     except QueryTooDeep as error:
         raise Refused(str(error), b"LIMIT") from error
 

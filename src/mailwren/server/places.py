@@ -218,8 +218,10 @@ class Places:
     # --- rights ---------------------------------------------------------------------------------------------
     def rights_in(self, account: "Account", mailbox: Mailbox) -> frozenset[str]:
         """What the user may do now with a mailbox of an account that a place was in."""
-        opened = self._opened.get(account.id) if account is not self._session.account else None
-        return self._rights(mailbox, opened.sharer if opened is not None else None)
+        if account is self._session.account:
+            return self._own_rights(mailbox)
+        opened = self._opened.get(account.id)
+        return frozenset() if opened is None else self._rights(mailbox, opened.sharer)
 
     def _rights(self, mailbox: Mailbox, sharer: Sharer | None) -> frozenset[str]:
         if sharer is None:
@@ -275,11 +277,15 @@ class Places:
             return opened
         session = self._session
         account = await session.context.store.account(sharer.account_id)
-        if sharer.is_team:
-            await self._keep_quota(sharer, account)
+        opened = self._opened.get(sharer.account_id)
+        if opened is not None:  # by a task that did the same meanwhile
+            await session.context.store.release(account)
+            return opened
         view = account.for_member(session.account.id)
         unwatch = account.watch(lambda mailbox: session.hint(sharer.account_id, mailbox))
         opened = self._opened[sharer.account_id] = _Opened(account, view, sharer, unwatch)
+        if sharer.is_team:
+            await self._keep_quota(sharer, account)
         return opened
 
     async def _keep_quota(self, sharer: Sharer, account: "Account") -> None:

@@ -205,12 +205,21 @@ class Session(Exchange):
         self.select(None)
         self.say(b"OK", text, b"CLOSED")
 
-    async def _keep_rights(self) -> None:
-        """Before a command: what the user may do in a shared mailbox is what its list says now."""
+    async def _keep_rights(self, command: AnyCommand) -> None:
+        """Before a command: what the user may do in a shared mailbox is what its list says now.
+
+        Raises:
+            StoreError: it cannot be found out, and the command is for the selected mailbox.
+        """
         selected = self.selected
         if selected is not None and selected.account is not self._account:
-            await selected.refresh()
-            self._may_still_read(selected)
+            try:
+                await selected.refresh()
+                self._may_still_read(selected)
+            except StoreError as error:
+                if command.states is State.SELECTED:
+                    raise
+                log.warning("rights not looked up", mailbox=selected.id, reason=str(error))
 
     def _may_still_read(self, selected: Selected) -> bool:
         """Take in changed rights, and tell of the flags that may be changed now (RFC 4314 §5.1.1)."""
@@ -358,7 +367,7 @@ class Session(Exchange):
         self._looked = False
         self.over_limit = b""
         self.progress.begin(request.tag)
-        await self._keep_rights()
+        await self._keep_rights(command)
         if Effect.SYNCS in command.effects:
             await self.refresh()
             if self.selected is not None and not self.selected.state.deleted and self._hears_of_selected():

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
-from tests.support.inprocess import Client, server_context
+from tests.support.inprocess import Client, OpenDoor, server_context
 
 from mailwren.base import limits
 from mailwren.server.context import ServerContext
@@ -167,3 +168,20 @@ def test_many_changes_are_told_once() -> None:
         assert len(lines) < 10
 
     run(test)
+
+
+def test_a_team_is_renamed() -> None:
+    """Its mailboxes are gone under the old name and there under the new one."""
+
+    async def test(context: ServerContext, client: Client, _account: Account) -> None:
+        door = cast("OpenDoor", context.passwords)
+        door.add_group("crew", "ben", has_mailbox=True)
+        assert b" OK " in await client.command(b"NOTIFY SET (subtree Shared (MessageNew MessageExpunge MailboxName))")
+        context.users.groups.rename("crew", "team")
+        (session,) = context.sessions
+        session.heartbeat(context.clock())
+        told = [await client.line() for _ in range(4)]
+        assert b'* LIST (\\NonExistent \\Noselect \\NoAccess) "/" Shared/crew\r\n' in told
+        assert b'* LIST (\\HasNoChildren) "/" Shared/team\r\n' in told
+
+    run(test, "ben")

@@ -23,7 +23,7 @@ from mailwren.imap.ext.mailbox_filter import SELECTED
 from mailwren.imap.ext.notify import EventGroup, Notify
 from mailwren.server.core.fetch import send_unasked
 from mailwren.server.core.status import ITEMS
-from mailwren.server.digest import NameChanges, Record
+from mailwren.server.digest import NameChanges, Names, Record
 from mailwren.server.ext import annotation_notices
 from mailwren.server.ext.own_changes import OwnChanges
 from mailwren.server.ext.watched import MESSAGES, NO_EVENTS, Watched, Wishes
@@ -121,12 +121,11 @@ class Notifications:
     async def tell_attributes(self, selected: "Selected") -> None:
         """Send what the client asked for of new messages, without those that it added itself (RFC 5465 §5.2)."""
         arrived, self._arrived = self._arrived, RangeSet()
-        if not arrived:
-            return
         for watched in self._watched:
             if watched.is_here(selected.account, selected.id):
-                arrived = arrived.difference(watched.own.added_to(selected.id))
-        await send_unasked(self._session, selected, selected.view_spans(arrived), self._attributes)
+                arrived = arrived.difference(watched.own.take_added(selected.id))
+        if arrived:
+            await send_unasked(self._session, selected, selected.view_spans(arrived), self._attributes)
 
     # --- what is watched ------------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -152,6 +151,12 @@ class Notifications:
         sharers = (*standing.users.values(), *standing.teams.values())
         known = {watched.sharer for watched in self._watched}
         new: list[Watched] = []
+        for watched in [each for each in self._watched if not each.personal and each.sharer not in sharers]:
+            lost = NameChanges(deleted=tuple(watched.told.mailboxes))
+            watched.told = Names({}, frozenset())
+            self._send_names(watched, lost)
+            watched.leave()
+            self._watched.remove(watched)
         for sharer in sharers:
             if sharer not in known:
                 try:
@@ -218,7 +223,7 @@ class Notifications:
         new = await self._watch_others()
         for watched in list(self._watched):
             if watched in new:
-                self._send_names(watched, NameChanges(created=tuple(watched.told.mailboxes)), watched.told.subscribed)
+                self._send_names(watched, NameChanges(created=tuple(watched.told.mailboxes)))
             await self._tell_account(watched)
             if self._closed:
                 return
@@ -227,9 +232,8 @@ class Notifications:
         digest = watched.digest
         version, records = digest.version, digest.changed_since(watched.version)
         if watched.names_pending and self._names_are_due(watched, records):
-            before = watched.told.subscribed
-            changes, now = watched.take_changes_of_names()
-            self._send_names(watched, changes, before | now.subscribed)
+            before = self._watched[0].told.subscribed
+            self._send_names(watched, watched.take_changes_of_names(), before)
             if self._closed:
                 return
         try:
@@ -296,8 +300,10 @@ class Notifications:
         self._timer = None
         self._changed()
 
-    def _send_names(self, watched: Watched, changes: NameChanges, subscribed: frozenset[str]) -> None:
-        rows = self._affected(watched, changes, subscribed)
+    def _send_names(
+        self, watched: Watched, changes: NameChanges, subscribed_before: frozenset[str] = frozenset()
+    ) -> None:
+        rows = self._affected(watched, changes, subscribed_before | self._watched[0].told.subscribed)
         if len(rows) > limits.NOTIFY_NAMES:
             self._session.send(syntax.write_overflow())
             self._session.notify(Notifications(self._session))

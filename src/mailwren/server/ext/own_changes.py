@@ -50,6 +50,9 @@ class OwnChanges:
 
     def note(self, operation: Operation, outcome: Outcome, reading: int) -> None:
         """The session has done this, seen by every reading of the list of mailboxes with a larger number."""
+        for remembered in (self.added, self.known, self.annotated):
+            if len(remembered) > _REMEMBERED:
+                remembered.clear()  # the client is told of its own doing, which does no harm
         match operation, outcome:
             case ops.Append(), ops.Appended():
                 self._add(operation.mailbox, outcome.modseq, RangeSet.of((outcome.uid,)))
@@ -70,9 +73,9 @@ class OwnChanges:
             case _:
                 pass
 
-    def added_to(self, mailbox: MailboxId) -> RangeSet:
-        """The messages that the session added to a mailbox."""
-        added = self.added.get(mailbox)
+    def take_added(self, mailbox: MailboxId) -> RangeSet:
+        """The messages that the session added to a mailbox, once."""
+        added = self.added.pop(mailbox, None)
         return added.uids if added is not None else RangeSet()
 
     def knows(self, mailbox: MailboxId, modseq: ModSeq | None) -> None:
@@ -99,9 +102,6 @@ class OwnChanges:
         return not changes.expunged and not changes.changed.difference(added.uids)
 
     def _add(self, mailbox: MailboxId, modseq: ModSeq, uids: RangeSet) -> None:
-        for remembered in (self.added, self.known):
-            if len(remembered) > _REMEMBERED:
-                remembered.clear()  # the client is told of its own doing, which does no harm
         before = self.added.get(mailbox)
         self.added[mailbox] = Added(modseq, uids if before is None else before.uids.union(uids))
 

@@ -36,7 +36,7 @@ class Wishes:
         return found[0] if len(found) == 1 else NO_EVENTS.union(*found)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Watched:
     """An account, and up to where the client was told of it.
 
@@ -111,7 +111,7 @@ class Watched:
             name = "" if account and self.personal else self.current().by_id.get(each.mailbox)
             if each.modseq not in self.own.annotated and name is not None:
                 found.setdefault(name, []).append(each.entry)
-        self.own.annotated.clear()
+        self.own.annotated = {modseq for modseq in self.own.annotated if modseq > self.annotated}
         return found
 
     @property
@@ -119,9 +119,9 @@ class Watched:
         """Whether something may be told of the list."""
         return self.current() is not self.told or self.own.undecided(self.digest.seen)
 
-    def take_changes_of_names(self) -> tuple[NameChanges, Names]:
-        """What others did to the list since it was told, and the list as it is; from now on it counts as told."""
+    def take_changes_of_names(self) -> NameChanges:
+        """What others did to the list since it was told; from now on the list as it is counts as told."""
         before, now = self.told, self.current()
         self.told = now
         changes = self.digest.changes_of_names(before) if self.personal else now.changes_since(before)
-        return self.own.without_own(changes, before, now, self.digest.seen), now
+        return self.own.without_own(changes, before, now, self.digest.seen)

@@ -4,7 +4,7 @@ A UID set of a million messages is usually a handful of ranges. Pure; knows noth
 ``1:3,7`` that IMAP, the store's log and reports share.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -56,8 +56,11 @@ class RangeSet:
         """
         if not text:
             return cls()
+        parts = text.split(",")
+        if ":" not in text:  # the usual case where there are many
+            return cls.of(map(int, parts))
         pairs: list[tuple[int, int]] = []
-        for part in text.split(","):
+        for part in parts:
             start, colon, stop = part.partition(":")
             pairs.append((int(start), int(stop if colon else start)))
         return cls(pairs)
@@ -91,22 +94,26 @@ class RangeSet:
 
     def difference(self, other: "RangeSet") -> "RangeSet":
         """The members of this set that the other has not; costs the number of ranges, not of members."""
-        result: list[tuple[int, int]] = []
-        holes = list(other.ranges())
-        j = 0
-        for start, stop in self.ranges():
-            low = start
-            while j < len(holes) and holes[j][1] < low:
-                j += 1
-            k = j
-            while k < len(holes) and holes[k][0] <= stop:
-                if holes[k][0] > low:
-                    result.append((low, holes[k][0] - 1))
-                low = holes[k][1] + 1
-                k += 1
-            if low <= stop:
-                result.append((low, stop))
-        return RangeSet(result)
+        remaining, ends = self._starts.copy(), self._stops
+        result = RangeSet()
+        starts, stops = result._starts, result._stops
+        position = 0
+        for low, high in other.ranges():
+            first = bisect_left(ends, low, position)  # whatever ends before the hole stays as it is
+            starts += remaining[position:first]
+            stops += ends[position:first]
+            position = first
+            while position < len(ends) and remaining[position] <= high:
+                if remaining[position] < low:
+                    starts.append(remaining[position])
+                    stops.append(low - 1)
+                if ends[position] > high:
+                    remaining[position] = high + 1  # the next hole may take more of it
+                    break
+                position += 1
+        starts += remaining[position:]
+        stops += ends[position:]
+        return result
 
     @property
     def range_count(self) -> int:

@@ -1,6 +1,6 @@
 """What the client is told unasked: EXPUNGE or VANISHED, EXISTS, RECENT, FLAGS and FETCH (RFC 9051 §7.5)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mailwren.base.ids import FlagSetId
@@ -90,60 +90,67 @@ async def _tell_arrivals(session: "Session", selected: Selected, update: Update)
         session.notifications.note_arrived(selected.view.uids_of([update.arrived]))
 
 
-def send_flags(session: "Session", selected: Selected, positions: Iterable[int], *, with_uid: bool = False) -> None:
+def send_flags(session: "Session", selected: Selected, positions: Sequence[int], *, with_uid: bool = False) -> None:
     """Send FETCH responses with the present flags of messages; those gone meanwhile are passed over.
 
     A client that keeps mod-sequences gets them, and the UID, each time (RFC 7162 §3.2.4).
     """
-    account = selected.account
-    recent = selected.view.recent if not session.rev2 else RangeSet()
+    view, state = selected.view, selected.state
+    positions, indexes = present(selected, positions)
+    texts = _flag_texts(session, selected, positions, indexes)
     form = fetch_form(session)
-    condstore, modseqs = session.condstore, selected.state.modseqs
-    named = (condstore or with_uid) and not form.by_uid  # UIDFETCH begins with the UID
-    line = form.line.replace(b"%b", b"UID %d " * named + b"FLAGS (%b)" + b" MODSEQ (%d)" * condstore)
-    texts: dict[int, bytes] = {}
-    lines: list[bytes] = []
-    for position, uid, index in present(selected, positions):
-        flags = selected.state.flags[index]
-        text = texts.get(flags)
-        if text is None:
-            text = texts[flags] = account.flag_set(FlagSetId(flags)).text
-        if recent and uid in recent:
-            text = (text + b" \\Recent").strip()
-        number = uid if form.by_uid else position + 1
-        if condstore:
-            modseq = modseqs[index]
-            lines.append(line % ((number, uid, text, modseq) if named else (number, text, modseq)))
-        else:
-            lines.append(line % ((number, uid, text) if named else (number, text)))
-    if lines:
-        session.send(b"".join(lines))
+    named = (session.condstore or with_uid) and not form.by_uid  # UIDFETCH begins with the UID
+    items = b"UID %d " * named + b"FLAGS (%b)" + b" MODSEQ (%d)" * session.condstore
+    line = form.line.replace(b"%b", items)
+    columns: list[Iterable[int | bytes]] = [[position + 1 for position in positions]]
+    if named:
+        columns.append([view.uids[position] for position in positions])
+    elif form.by_uid:
+        columns = [[view.uids[position] for position in positions]]
+    columns.append(texts)
+    if session.condstore:
+        columns.append([state.modseqs[index] for index in indexes])
+    if positions:
+        session.send(b"".join([line % row for row in zip(*columns, strict=True)]))
 
 
-def send_modseqs(session: "Session", selected: Selected, positions: Iterable[int]) -> None:
+def _flag_texts(
+    session: "Session", selected: Selected, positions: Sequence[int], indexes: Sequence[int]
+) -> list[bytes]:
+    """The flags of messages, ready for the wire, with ``\\Recent`` where that is."""
+    flags, view = selected.state.flags, selected.view
+    sets = [flags[index] for index in indexes]
+    texts = {each: selected.account.flag_set(FlagSetId(each)).text for each in set(sets)}
+    if not view.recent or session.rev2:
+        return [texts[each] for each in sets]
+    return [
+        (texts[each] + b" \\Recent").strip() if view.uids[position] in view.recent else texts[each]
+        for position, each in zip(positions, sets, strict=True)
+    ]
+
+
+def send_modseqs(session: "Session", selected: Selected, positions: Sequence[int]) -> None:
     """Send FETCH responses with the mod-sequences of messages whose flags the client knows (RFC 7162 §3.1.3)."""
-    form, modseqs = fetch_form(session), selected.state.modseqs
+    form, uids, modseqs = fetch_form(session), selected.view.uids, selected.state.modseqs
+    positions, indexes = present(selected, positions)
+    line = form.line.replace(b"%b", b"MODSEQ (%d)" if form.by_uid else b"UID %d MODSEQ (%d)")
+    pairs = zip(positions, indexes, strict=True)
     if form.by_uid:
-        line = form.line.replace(b"%b", b"MODSEQ (%d)")
-        lines = [line % (uid, modseqs[index]) for _position, uid, index in present(selected, positions)]
+        lines = [line % (uids[position], modseqs[index]) for position, index in pairs]
     else:
-        line = form.line.replace(b"%b", b"UID %d MODSEQ (%d)")
-        lines = [line % (position + 1, uid, modseqs[index]) for position, uid, index in present(selected, positions)]
+        lines = [line % (position + 1, uids[position], modseqs[index]) for position, index in pairs]
     if lines:
         session.send(b"".join(lines))
 
 
-def present(selected: Selected, positions: Iterable[int]) -> Iterator[tuple[int, int, int]]:
-    """Positions in the view, with the UIDs and the positions in the state of those messages that it still has."""
+def present(selected: Selected, positions: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """Those of some positions in the view whose messages are still there, and their positions in the state."""
     view, state = selected.view, selected.state
     if view.uids is state.uids:
-        for position in positions:
-            yield position, view.uids[position], position
-        return
-    for position in positions:
-        index = state.index(view.uid(position))
-        if index is not None:
-            yield position, view.uids[position], index
+        return positions, positions
+    places = [(position, state.index(view.uid(position))) for position in positions]
+    kept = [(position, index) for position, index in places if index is not None]
+    return [position for position, _ in kept], [index for _, index in kept]
 
 
 def keywords_in_use(selected: Selected) -> frozenset[str]:

@@ -219,9 +219,13 @@ class MailboxState:
 def uid_spans(uids: "array[int]", wanted: RangeSet, length: int | None = None) -> Iterator[tuple[int, int]]:
     """Positions in the first ``length`` of ``uids`` of those that are ``wanted``, as half-open spans, ascending."""
     end = len(uids) if length is None else length
+    start = 0
     for low, high in wanted.ranges():
-        start = bisect_left(uids, low, 0, end)
-        stop = bisect_left(uids, high + 1, start, end)
+        start = bisect_left(uids, low, start, end)
+        if low == high:
+            stop = start + 1 if start < end and uids[start] == low else start
+        else:
+            stop = bisect_left(uids, high + 1, start, end)
         if start < stop:
             yield start, stop
 

@@ -44,13 +44,14 @@ async def _without(session: "Session", selected: "Selected", spans: Sequence[Spa
     """Messages that have none of some keywords."""
     if any(flag.startswith("\\") for flag in wanted):
         return RangeSet()
-    uids: list[int] = []
+    found: list[int] = []
     for positions in batches(spans, _AT_ONCE):
-        flags = selected.state.flags
+        uids, flags = selected.view.uids, selected.state.flags
         free = {each for each in selected.state.flag_set_ids() if wanted.isdisjoint(_names(selected, each))}
-        uids += (uid for _position, uid, index in present(selected, positions) if flags[index] in free)
+        pairs = zip(*present(selected, positions), strict=True)
+        found += (uids[position] for position, index in pairs if flags[index] in free)
         await session.breathe()
-    return RangeSet.of_sorted(uids)
+    return RangeSet.of_sorted(found)
 
 
 def _names(selected: "Selected", flags: int) -> frozenset[str]:

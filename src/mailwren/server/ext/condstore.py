@@ -1,20 +1,20 @@
 """CONDSTORE for the session (RFC 7162 §3.1): who gets mod-sequences, and what changed since one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.ext.condstore import highest_modseq_code, searches_modseq
-from mailwren.server.view import Span, View, runs
+from mailwren.server.view import Span, View, batches, runs
 from mailwren.store.mailbox_state import MailboxState, uid_spans
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
     from mailwren.server.session import Session
 
-_AT_ONCE: Final = 10_000
+_AT_ONCE: Final = 1000
 """Messages whose mod-sequences are compared before others have their turn."""
 
 
@@ -66,7 +66,17 @@ def found_modseqs(view: View, state: MailboxState, key: SearchKey, positions: Se
 async def changed_spans(
     session: "Session", selected: "Selected", spans: Sequence[Span], uids: RangeSet, modseq: ModSeq
 ) -> list[Span]:
-    """Which of some positions changed after a mod-sequence.
+    """As :func:`changed_batches`, put together."""
+    result: list[Span] = []
+    async for positions in changed_batches(session, selected, spans, uids, modseq):
+        result.extend(runs(positions))
+    return result
+
+
+async def changed_batches(
+    session: "Session", selected: "Selected", spans: Sequence[Span], uids: RangeSet, modseq: ModSeq
+) -> AsyncIterator[Sequence[int]]:
+    """Which of some positions changed after a mod-sequence, some hundreds at a time.
 
     Args:
         session: gives others their turn.
@@ -76,14 +86,19 @@ async def changed_spans(
         modseq: the mod-sequence.
     """
     view = selected.view
-    result: list[Span] = []
-    for start, stop in _common(spans, list(uid_spans(view.uids, uids, view.count))):
-        for first in range(start, stop, _AT_ONCE):
-            changed = changed_positions(selected, range(first, min(stop, first + _AT_ONCE)), modseq)
-            if changed:
-                result.extend(runs(changed))
-            await session.breathe()
-    return result
+    candidates = list(uid_spans(view.uids, uids, view.count))
+    if spans != [(0, view.count)]:
+        candidates = list(_common(spans, candidates))
+    few = sum(stop - start for start, stop in candidates) <= _AT_ONCE
+    for positions in [_flat(candidates)] if few else batches(candidates, _AT_ONCE):
+        changed = changed_positions(selected, positions, modseq)
+        if changed:
+            yield changed
+        await session.breathe()
+
+
+def _flat(spans: Sequence[Span]) -> list[int]:
+    return [position for start, stop in spans for position in range(start, stop)]
 
 
 def changed_positions(selected: "Selected", positions: Sequence[int], modseq: int) -> list[int]:

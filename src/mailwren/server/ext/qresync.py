@@ -12,15 +12,12 @@ from mailwren.server.ext import condstore
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.notices import send_flags, send_vanished
 from mailwren.server.table import Request
-from mailwren.server.view import Span, View, batches
+from mailwren.server.view import Span, View
 from mailwren.store.mailbox_state import uid_spans
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
     from mailwren.server.session import Session
-
-_AT_ONCE = 1000
-"""Messages that are sent before others have their turn."""
 
 
 # --- SELECT and EXAMINE -------------------------------------------------------------------------------------
@@ -54,11 +51,9 @@ async def tell_what_changed(session: "Session", selected: "Selected", resync: Re
         matched = _last_match(view, resync.known_numbers, resync.their_uids)
         expunged = expunged.difference(RangeSet([(1, matched)])) if matched else expunged
     await _tell_vanished(session, view, expunged)
-    changed = await condstore.changed_spans(session, selected, spans, changes.changed, since)
-    for positions in batches(changed, _AT_ONCE):
+    async for positions in condstore.changed_batches(session, selected, spans, changes.changed, since):
         send_flags(session, selected, positions)
         view.note_sent(positions, selected.state.modseq)
-        await session.breathe()
 
 
 async def _tell_vanished(session: "Session", view: View, expunged: RangeSet) -> None:

@@ -36,6 +36,15 @@ _COLUMNS: Final = (
     "SELECT group_concat(uid), group_concat(content), group_concat(flags), group_concat(modseq) FROM ("
     "SELECT uid, content, flags, modseq FROM message WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?)"
 )
+_LENGTH: Final = (
+    f"SELECT coalesce(sum(length(uids) + iif(kind = {LOG_CHANGED} AND first <= ?2, ?3, 0)), 0) "  # noqa: S608 - a number
+    "FROM change WHERE mailbox = ?1 AND modseq > ?2"
+)
+_CHANGES: Final = (
+    f"SELECT group_concat(uids) FILTER (WHERE kind = {LOG_CHANGED} AND first > ?2), "  # noqa: S608 - two numbers
+    f"group_concat(uids) FILTER (WHERE kind = {LOG_CHANGED} AND first <= ?2), "
+    f"group_concat(uids) FILTER (WHERE kind = {LOG_EXPUNGED}) FROM change WHERE mailbox = ?1 AND modseq > ?2"
+)
 
 
 class Known(NamedTuple):
@@ -84,29 +93,20 @@ class Reading:
         return mailbox_of(rows[0]) if rows else None
 
     def log_length(self, connection: apsw.Connection, mailbox: MailboxId, modseq: ModSeq) -> int:
-        """Octets of the log after a mod-sequence: how much work :meth:`changes` is."""
-        length: int = fetch_value(
-            connection,
-            "SELECT coalesce(sum(length(uids)), 0) FROM change WHERE mailbox = ? AND modseq > ?",
-            (mailbox, modseq),
-        )
+        """Octets of the log after a mod-sequence: how much work :meth:`changes` is.
+
+        A row that began before it is as much as may be read at once: each of its messages is to be looked at.
+        """
+        length: int = fetch_value(connection, _LENGTH, (mailbox, modseq, limits.LOG_OCTETS_AT_ONCE))
         return length
 
     def changes(self, connection: apsw.Connection, mailbox: Mailbox, modseq: ModSeq) -> Changes:
         """What changed after ``modseq``; ``mailbox`` is read in the same transaction."""
-        found: dict[int, list[tuple[int, int]]] = {LOG_CHANGED: [], LOG_EXPUNGED: []}
-        rows = fetch_value(
-            connection,
-            "SELECT json_group_array(json_array(kind, first, uids)) FROM change WHERE mailbox = ? AND modseq > ?",
-            (mailbox.id, modseq),
-        )
-        for kind, first, text in json.loads(rows):
-            uids = RangeSet.parse(text)
-            if kind == LOG_CHANGED and first <= modseq:
-                uids = selection.CHANGED_AFTER.present(connection, mailbox.id, uids, modseq)
-            found[kind].extend(uids.ranges())
-        expunged = RangeSet(found[LOG_EXPUNGED])
-        changed = RangeSet(found[LOG_CHANGED])
+        later, sooner, gone = fetch_one(connection, _CHANGES, (mailbox.id, modseq))
+        changed, expunged = RangeSet.parse(later or ""), RangeSet.parse(gone or "")
+        if sooner is not None:
+            uids = RangeSet.parse(sooner)
+            changed = changed.union(selection.CHANGED_AFTER.present(connection, mailbox.id, uids, modseq))
         return Changes(mailbox.highest_modseq, changed.difference(expunged) if expunged else changed, expunged)
 
     def rows(self, connection: apsw.Connection, mailbox: Mailbox, uids: RangeSet) -> list[MessageRow]:

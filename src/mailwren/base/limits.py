@@ -230,6 +230,8 @@ SEARCH_CONTEXTS: Final = 20
 """Searches of one session whose results are kept up to date (RFC 5267 §4.3.1): each is asked after every change."""
 SEARCH_CONTEXT_MESSAGES: Final = 2_000_000
 """Messages in all such results of a session, 4 octets each; the first search is kept whatever its size."""
+SORTED_CONTEXT: Final = 50_000
+"""Messages in a sorted result that is kept up to date: what comes in is put in its place in some ten milliseconds."""
 SEARCH_KEPT: Final = 16 * 1024 * 1024
 """Octets of headers and texts that one search keeps for its next key."""
 

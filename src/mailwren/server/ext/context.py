@@ -273,7 +273,8 @@ def keep(
     selected = session.mailbox
     if selected.contexts is None:
         selected.contexts = Contexts()
-    if not selected.contexts.has_room(len(uids)):
+    too_large = arrangement is not None and len(uids) > limits.SORTED_CONTEXT
+    if too_large or not selected.contexts.has_room(len(uids)):
         session.send(write_no_update(request.tag, "Too many results to keep up to date"))
         return
     selected.contexts.by_tag[request.tag] = Context(

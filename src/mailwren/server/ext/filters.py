@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 from mailwren.base import limits
 from mailwren.imap import charsets, commands
 from mailwren.imap.core.arguments import SearchKey
-from mailwren.imap.core.search import parse_program
+from mailwren.imap.core.search import parse_program, searches_numbers
 from mailwren.imap.errors import BadCommand, ImapError, Refused
 from mailwren.imap.ext.filters import is_filter_name, undefined_filter_code
 from mailwren.imap.frames import Fragments, Literal
 from mailwren.imap.scanner import Scanner
+from mailwren.server.ext.uidonly import UidRequired
 from mailwren.store.values import ALL_MAILBOXES, AnnotationQuestion
 
 if TYPE_CHECKING:
@@ -33,14 +34,18 @@ async def resolve(session: "Session", key: SearchKey, charset: str) -> SearchKey
     """The program with its filters put in their place.
 
     Raises:
-        BadCommand: with another charset than UTF-8, which a filter implies.
+        BadCommand: with another charset than UTF-8, which a filter implies; with message numbers in a filter, where
+            the client gave them up.
         Refused: UNDEFINED-FILTER: there is none of that name, it is no search program, or it goes in a circle.
     """
     if not uses_filters(key):
         return key
     if charset not in _CHARSETS:
         raise BadCommand("With FILTER the charset is UTF-8", b"BADCHARSET (UTF-8 US-ASCII)")
-    return await _Resolution(session).put_in(key, ())
+    resolved = await _Resolution(session).put_in(key, ())
+    if session.uid_only and searches_numbers(resolved):
+        raise UidRequired
+    return resolved
 
 
 class _Resolution:

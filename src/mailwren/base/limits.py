@@ -17,6 +17,8 @@ LITERAL_IN_MEMORY: Final = 64 * 1024
 """Literals above this stream to a spool file and are only accepted where a message is expected."""
 LITERALS_PER_COMMAND: Final = 1000
 """Literals in one command; MULTIAPPEND of a folder is the largest honest use."""
+URLS_PER_COMMAND: Final = 1000
+"""URLs in one GENURLAUTH or URLFETCH; mail submission fetches one."""
 COMMAND_IN_MEMORY: Final = 4 * 1024 * 1024
 """Lines and small literals of one command together."""
 COMMAND_BEFORE_LOGIN: Final = 32 * 1024

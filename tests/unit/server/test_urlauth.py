@@ -127,6 +127,25 @@ def test_the_access_is_the_owners() -> None:
     _play(test)
 
 
+def test_many_urls() -> None:
+    """Large values and many of them are streamed; too many URLs at once are refused."""
+
+    async def test(_context: ServerContext, anna: Client, _ben: Client) -> None:
+        large = b"Subject: x\r\n\r\n" + b"0123456789abcde\r\n" * 10_000
+        anna.send(b"l APPEND INBOX {%d+}\r\n%b\r\n" % (len(large), large))
+        assert b"l OK" in await anna.line()
+        url = await _authorize(anna, b";urlauth=anonymous")
+        answer = await anna.command(b"GENURLAUTH imap://anna@test.example/INBOX/;uid=2;urlauth=anonymous INTERNAL")
+        match = re.search(rb'GENURLAUTH "([^"]+)"', answer)
+        assert match is not None
+        answer = await anna.command(b"URLFETCH " + b" ".join([match[1], url] * 5))
+        assert answer.count(large) == answer.count(b"para bellum.\r\n") == 5
+        assert b"NO [LIMIT]" in await anna.command(b"URLFETCH" + b" x" * 1001)
+        assert b"NO [LIMIT]" in await anna.command(b"GENURLAUTH" + b" x INTERNAL" * 1001)
+
+    _play(test)
+
+
 @pytest.mark.parametrize("key", [None, b"k" * 32])
 def test_tokens(key: bytes | None) -> None:
     """Hexadecimal in any case, and never right without a key (RFC 4467 §3, §6)."""

@@ -49,6 +49,7 @@ async def put_together(session: "Session", parts: Sequence[CatenatePart], room: 
     try:
         for part in parts:
             await _add(session, part, spool, room)
+            await session.breathe()
     except OSError as error:
         spool.close()
         log.error("no room for a message", reason=str(error))

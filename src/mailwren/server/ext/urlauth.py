@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mailwren.auth.errors import DirectoryUnavailable
+from mailwren.base import limits
 from mailwren.base.logs import log
 from mailwren.imap import wire
 from mailwren.imap.core.arguments import FetchItem, SectionText
@@ -55,6 +56,7 @@ async def run_reset_key(session: "Session", arguments: imap.ResetKey, _request: 
 # --- GENURLAUTH ---------------------------------------------------------------------------------------------
 async def run_generate(session: "Session", arguments: imap.GenerateUrls, _request: Request) -> Completion | None:
     """Authorize URLs of messages that the user can read now."""
+    _check_number(arguments.urls)
     generated: list[str] = []
     for text, mechanism in arguments.urls:
         if mechanism != imap.INTERNAL:
@@ -64,7 +66,7 @@ async def run_generate(session: "Session", arguments: imap.GenerateUrls, _reques
             place = await session.places.find(url.mailbox)
         except NoSuchMailbox as error:
             raise BadCommand(str(error)) from error  # "the server MUST return a tagged BAD" (RFC 4467 §7)
-        key = await give_key(session.account, place, replace=False)
+        key = await find_key(session.account, place) or await give_key(session.account, place, replace=False)
         generated.append(f"{text}:{imap.INTERNAL}:{token(key, text)}")
         await session.breathe()
     session.send(imap.write_generated(generated))
@@ -106,8 +108,14 @@ class _Owner:
 
 async def run_url_fetch(session: "Session", arguments: imap.FetchUrls, _request: Request) -> Completion | None:
     """Send what URLs name, NIL for those that do not count."""
+    _check_number(arguments.urls)
     async with AsyncExitStack() as stack:
-        values = [await _values(session, request, stack) for request in arguments.urls]
+        values: list[Sequence[bytes | Streamed]] = []
+        room = _ROOM
+        for request in arguments.urls:
+            values.append(await _values(session, request, stack, room))
+            room -= min(room, sum(len(piece) for piece in values[-1] if isinstance(piece, bytes)))
+            await session.breathe()
         session.send(b"* URLFETCH")
         for request, pieces in zip(arguments.urls, values, strict=True):
             session.send(b" " + wire.string(request.url.encode("utf-8"), session.utf8))
@@ -116,6 +124,11 @@ async def run_url_fetch(session: "Session", arguments: imap.FetchUrls, _request:
             await session.breathe()
         session.send(b"\r\n")
     return None
+
+
+def _check_number(urls: "Sequence[object]") -> None:
+    if len(urls) > limits.URLS_PER_COMMAND:
+        raise Refused(f"More than {limits.URLS_PER_COMMAND} URLs at once", b"LIMIT")
 
 
 async def _send(session: "Session", piece: bytes | Streamed, *, extended: bool) -> None:
@@ -128,14 +141,16 @@ async def _send(session: "Session", piece: bytes | Streamed, *, extended: bool) 
         session.send(b")")
 
 
-async def _values(session: "Session", request: imap.UrlRequest, stack: AsyncExitStack) -> "Sequence[bytes | Streamed]":
+async def _values(
+    session: "Session", request: imap.UrlRequest, stack: AsyncExitStack, room: int
+) -> "Sequence[bytes | Streamed]":
     try:
         target = await _authorized(session, parse_url(request.url), stack)
         if not request.parameters:
-            return [await _simple(target)]
-        return [await _extended(target, name, request.parameters) for name in request.parameters]
+            return [await _simple(target, room)]
+        return [await _extended(target, name, request.parameters, room) for name in request.parameters]
     except (BadUrl, MessageDamaged) as error:
-        log.info("URL not fetched", reason=str(error))
+        log.debug("URL not fetched", reason=str(error))
         return [b"NIL"]
 
 
@@ -197,24 +212,24 @@ async def _account_of(session: "Session", name: str, stack: AsyncExitStack) -> "
 
 
 # --- what is sent -------------------------------------------------------------------------------------------
-async def _simple(target: UrlTarget) -> bytes | Streamed:
-    value = await _octets(target, "BODY[]", b"")
+async def _simple(target: UrlTarget, room: int) -> bytes | Streamed:
+    value = await _octets(target, "BODY[]", b"", room)
     # "if the fetch … returned NIL …, the returned data string should be the empty string" (RFC 4467 §8)
     return b'""' if value == b"NIL" else value
 
 
-async def _extended(target: UrlTarget, name: str, parameters: "Sequence[str]") -> bytes | Streamed:
+async def _extended(target: UrlTarget, name: str, parameters: "Sequence[str]", room: int) -> bytes | Streamed:
     if name == "BODYPARTSTRUCTURE":
         return b"BODYPARTSTRUCTURE " + await _structure(target, decoded="BINARY" in parameters)
     if name == "BINARY" and target.url.section.text is not SectionText.ALL:
         return b"BINARY NIL"
-    return await _octets(target, name + "[]", name.encode("ascii"))
+    return await _octets(target, name + "[]", name.encode("ascii"), room)
 
 
-async def _octets(target: UrlTarget, name: str, label: bytes) -> bytes | Streamed:
+async def _octets(target: UrlTarget, name: str, label: bytes, room: int) -> bytes | Streamed:
     item = replace(target.item, name=name)
     try:
-        value = await OctetItem(item, label, target.url.section).value(target.account, target.content, _ROOM)
+        value = await OctetItem(item, label, target.url.section).value(target.account, target.content, room)
     except UnknownEncoding:
         value = label + b" NIL"
     if isinstance(value, bytes):

@@ -39,7 +39,7 @@ WhoArgument = Annotated[
         show_default=False,
     ),
 ]
-Below = Annotated[bool, typer.Option("--below", help="And all mailboxes below it.")]
+Below = Annotated[bool, typer.Option("--below", help="And all mailboxes below it; below INBOX: all there are.")]
 NAMED_RIGHTS: Final = {"read": "lrs", "write": "lrswite", "manage": "lrswipkxte", "admin": "lrswipkxtea"}
 """What words stand for sets of rights: read; also change, add and remove messages; also mailboxes; also the list."""
 _PRIVATE_WORDS: Final = {
@@ -63,10 +63,13 @@ class _Share:
     """The owner's."""
 
     async def mailboxes(self, name: str, *, below: bool = False) -> list["Mailbox"]:
-        """A mailbox, and those below it. Raises StoreError: there is none."""
+        """A mailbox, and those below it; below INBOX as others see it is everything. Raises StoreError: no such."""
+        from mailwren.store.values import INBOX, SEPARATOR
+
         first = await self.account.mailbox(name)
         others = (await self.account.mailboxes()).values() if below else ()
-        return [first, *(each for each in others if each.name.startswith(first.name + "/"))]
+        prefix = "" if first.name == INBOX else first.name + SEPARATOR
+        return [first, *(each for each in others if each.name.startswith(prefix) and each.id != first.id)]
 
 
 @shares.command("set")

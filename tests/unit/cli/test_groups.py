@@ -158,6 +158,8 @@ def test_sharing_a_mailbox(three: Run) -> None:
     assert "Other Users/ann/Work/Old" in _ok(run, "share", "list", "ann")
     assert _ok(run, "share", "remove", "ann", "Work", "ben", "--below").count("no entry") == 2
     assert list(_facts(run, "share", "show", "ann", "Work")["rights"]) == ["ann", "-cleo", "anyone"]
+    said = _ok(run, "share", "set", "ann", "INBOX", "cleo", "read", "--below")
+    assert {"Other Users/ann: cleo lrs", "Other Users/ann/Work/Old: cleo lrs"} <= set(said.splitlines())
     for wrong in ("lrQ", "reading", "q"):
         assert run("share", "set", "ann", "Work", "ben", wrong).exit_code == 2
 

@@ -110,7 +110,7 @@ def parse_parameters(scanner: Scanner, rows: Mapping[str, Row[object]], what: st
 
 def parse_parameter(scanner: Scanner, rows: Mapping[str, Row[object]], what: str) -> tuple[str, object]:
     """``name [SP value]``."""
-    name = scanner.name(f"a {what}")
+    name = scanner.name(f"the name of a {what}")
     row = rows.get(name)
     if row is None:
         raise BadCommand(f"unknown {what} {name[:40]}")

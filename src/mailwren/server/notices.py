@@ -167,14 +167,6 @@ def flags_line(keywords: Iterable[str]) -> bytes:
     return write_flags([*SYSTEM_FLAGS, *sorted(keywords)])
 
 
-def permanent_flags_line(selected: Selected) -> bytes:
-    """The PERMANENTFLAGS code (RFC 9051 §7.1): what this user may change here (RFC 4314 §5.1.1)."""
-    flags = selected.permitted_flags()
-    if not flags:
-        return b"* OK [" + permanent_flags_code(()) + b"] No flags can be changed\r\n"
-    return b"* OK [" + permanent_flags_code(flags) + b"] Flags permitted\r\n"
-
-
 def tell_new_keywords(session: "Session", selected: Selected) -> None:
     """Send FLAGS and PERMANENTFLAGS again when keywords came up that the client has not heard of."""
     keywords = keywords_in_use(selected)
@@ -184,6 +176,8 @@ def tell_new_keywords(session: "Session", selected: Selected) -> None:
 
 
 def tell_flags(session: "Session", selected: Selected) -> None:
-    """Send which flags there are, and which of them the client may change."""
+    """Send which flags there are, and which of them this user may change here (RFC 4314 §5.1.1)."""
     session.send(flags_line(selected.keywords))
-    session.send(permanent_flags_line(selected))
+    flags = selected.permitted_flags()
+    text = "Flags permitted" if flags else "No flags can be changed"
+    session.say(b"OK", text, permanent_flags_code(flags))

@@ -45,10 +45,13 @@ class Output:
 
     def say(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> None:
         """Queue a status response whose words are for people (RFC 9051 §7.1)."""
+        self.send(self.status_line(status, text, code, tag))
+
+    def status_line(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> bytes:
+        """A status response in the session's language; in UTF-8 once the client has chosen one (RFC 5255 §3.2)."""
         if self.language == languages.DEFAULT:
-            self.send(wire.status_line(tag, status, text, code))
-        else:
-            self.send(wire.status_line(tag, status, self.translated(text), code, utf8=True))
+            return wire.status_line(tag, status, text, code)
+        return wire.status_line(tag, status, self.translated(text), code, utf8=True)
 
     def hand_over(self) -> None:
         """Hand queued output to the transport."""

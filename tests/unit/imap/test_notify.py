@@ -7,7 +7,7 @@ from mailwren.imap import commands
 from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
-from mailwren.imap.ext.notify import EventGroup, Notify, bad_event_code, write_overflow
+from mailwren.imap.ext.notify import EventGroup, Notify, bad_event_code
 
 BOTH = ("MessageNew", "MessageExpunge")
 
@@ -114,4 +114,3 @@ def test_what_is_refused(text: bytes) -> None:
 def test_responses() -> None:
     """The codes as RFC 5465 §8 has them."""
     assert bad_event_code().startswith(b"BADEVENT (MessageNew MessageExpunge FlagChange AnnotationChange MailboxName ")
-    assert write_overflow().startswith(b"* OK [NOTIFICATIONOVERFLOW] ")

@@ -69,9 +69,9 @@ def _write(arguments: CancelUpdate, writer: CommandWriter) -> None:
 CANCELUPDATE: Final = Syntax(b"CANCELUPDATE", "5267 §4.3.5", _parse, _write)
 
 
-def write_no_update(tag: bytes, text: str) -> bytes:
-    """``* NO [NOUPDATE "tag"] text`` (RFC 5267 §4.3.1)."""
-    return wire.status_line(b"*", b"NO", text, b"NOUPDATE " + wire.quoted(tag))
+def no_update_code(tag: bytes) -> bytes:
+    """``NOUPDATE "tag"``: of a search whose result is not kept up to date (RFC 5267 §4.3.1)."""
+    return b"NOUPDATE " + wire.quoted(tag)
 
 
 def positions(pairs: Iterable[tuple[int, str]]) -> tuple[int | str, ...]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mailwren.imap import wire
 from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.core.fetch import parse_item_list, write_item_list
 from mailwren.imap.errors import BadCommand
@@ -167,8 +166,3 @@ def bad_event_code(events: Iterable[str] = EVENTS) -> bytes:
 
 NOTIFICATION_OVERFLOW: Final = b"NOTIFICATIONOVERFLOW"
 """The code of too many notifications (RFC 5465 §5.8)."""
-
-
-def write_overflow() -> bytes:
-    """From now on nothing is told, as after NOTIFY NONE (RFC 5465 §5.8)."""
-    return wire.status_line(b"*", b"OK", "Too much to tell: notifications are off", NOTIFICATION_OVERFLOW)

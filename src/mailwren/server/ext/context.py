@@ -21,7 +21,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import BadCommand
-from mailwren.imap.ext.context import CancelUpdate, positions, write_no_update
+from mailwren.imap.ext.context import CancelUpdate, no_update_code, positions
 from mailwren.imap.ext.sort import write_sorted_set
 from mailwren.search.plan import may_change, plan
 from mailwren.search.query import Query
@@ -275,7 +275,7 @@ def keep(
         selected.contexts = Contexts()
     too_large = arrangement is not None and len(uids) > limits.SORTED_CONTEXT
     if too_large or not selected.contexts.has_room(len(uids)):
-        session.send(write_no_update(request.tag, "Too many results to keep up to date"))
+        session.say(b"NO", "Too many results to keep up to date", no_update_code(request.tag))
         return
     selected.contexts.by_tag[request.tag] = Context(
         request.tag,

@@ -14,7 +14,7 @@ from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.imap.ext.condstore import searches_modseq
-from mailwren.imap.ext.context import update_items, write_no_update
+from mailwren.imap.ext.context import no_update_code, update_items
 from mailwren.imap.ext.fuzzy import RELEVANCY, require_fuzzy
 from mailwren.imap.ext.mailbox_filter import MailboxFilter
 from mailwren.imap.ext.multisearch import MultiSearch
@@ -75,7 +75,7 @@ async def run_multisearch(session: "Session", arguments: MultiSearch, request: R
             session.saved = RangeSet()  # as after SEARCH (RFC 9051 §6.4.4.1)
         raise
     if "UPDATE" in returns and not run.kept:
-        session.send(write_no_update(request.tag, "The selected mailbox is not among those that were searched"))
+        session.say(b"NO", "The selected mailbox is not among those that were searched", no_update_code(request.tag))
     return None
 
 

@@ -305,7 +305,7 @@ class Notifications:
     ) -> None:
         rows = self._affected(watched, changes, subscribed_before | self._watched[0].told.subscribed)
         if len(rows) > limits.NOTIFY_NAMES:
-            self._session.send(syntax.write_overflow())
+            self._session.say(b"OK", "Too much to tell: notifications are off", syntax.NOTIFICATION_OVERFLOW)
             self._session.notify(Notifications(self._session))
             return
         for name, old_name in rows.items():

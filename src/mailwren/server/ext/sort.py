@@ -9,7 +9,7 @@ from mailwren.imap.core.arguments import FetchItem, SearchKey
 from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import searches_modseq
-from mailwren.imap.ext.context import update_items, write_no_update
+from mailwren.imap.ext.context import no_update_code, update_items
 from mailwren.imap.ext.sort import Sort, SortCriterion, write_sort
 from mailwren.search.plan import QueryTooDeep
 from mailwren.search.sort_columns import SortField
@@ -76,7 +76,7 @@ def _keep(
 ) -> None:
     """Keep the client told of the result (RFC 5267 §4.3)."""
     if any(criterion.field in CHANGING for criterion in order.program):
-        session.send(write_no_update(request.tag, "Sorted by what changes, a result has no lasting order"))
+        session.say(b"NO", "Sorted by what changes, a result has no lasting order", no_update_code(request.tag))
         return
     query = lasting_query(key, session.mailbox.view, session.saved, session.context.wall_clock, session.comparator)
 

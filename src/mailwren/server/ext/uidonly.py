@@ -7,7 +7,7 @@ What it means stands where it matters: how FETCH responses begin in ``server/fet
 from typing import TYPE_CHECKING
 
 from mailwren.imap.errors import BadCommand
-from mailwren.imap.ext.context import write_no_update
+from mailwren.imap.ext.context import no_update_code
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -28,4 +28,4 @@ def forget_numbers(session: "Session") -> None:
     for tag, context in list(contexts.by_tag.items()):
         if not context.by_uid:
             del contexts.by_tag[tag]
-            session.send(write_no_update(tag, "Message numbers are not allowed once UIDONLY is enabled"))
+            session.say(b"NO", "Message numbers are not allowed once UIDONLY is enabled", no_update_code(tag))

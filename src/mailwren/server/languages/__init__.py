@@ -1,13 +1,15 @@
 """The languages in which the server writes to people (RFC 5255 §3): texts are English in the code, and looked up here.
 
-A catalogue is a TOML file beside this module. Its keys are the English texts; ``{}`` stands for what is put in, which
-is translated as well where the catalogue has it. A text that it does not have stays English.
+A catalogue is a TOML file beside this module. Its keys are the English texts; ``{}`` stands for what is put in. In the
+translation ``{}`` puts that in as it stood, which is what names, numbers and whatever else clients wrote need, and
+``{words}`` puts in its translation, for holes that only the server's own words fill. A text that is not there stays
+English.
 """
 
 import re
 import tomllib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final
 
@@ -16,39 +18,69 @@ DEFAULT: Final = "i-default"
 LANGUAGES: Final = ("en", "de", DEFAULT)
 """Language tags, in the order in which they are listed."""
 _HOLE: Final = "{}"
+_FILLED: Final = re.compile(r"(\{\}|\{words\})")
+_WORDS: Final = "{words}"
 _LONGEST: Final = 1000
 """Longer texts are no sentences of ours."""
+_DEEPEST: Final = 4
+"""So many of our sentences stand one in the other at most."""
+_REMEMBERED: Final = 256
+"""Nearly every command ends with one of a few dozen texts."""
+
+
+class _Template:
+    """A text with holes. Whether another text fits is found in time linear in its length."""
+
+    def __init__(self, text: str) -> None:
+        self._first, *self._middle, self._last = text.split(_HOLE)
+        self._shortest = len(text) - len(_HOLE) * text.count(_HOLE)
+
+    def match(self, text: str) -> list[str] | None:
+        """What fills the holes: each as little as possible, the last one the rest. ``None``: the text does not fit."""
+        if len(text) < self._shortest or not text.startswith(self._first) or not text.endswith(self._last):
+            return None
+        found: list[str] = []
+        position, end = len(self._first), len(text) - len(self._last)
+        for words in self._middle:
+            at = text.find(words, position, end)
+            if at < 0:
+                return None
+            found.append(text[position:at])
+            position = at + len(words)
+        found.append(text[position:end])
+        return found
 
 
 class Catalogue:
-    """One language's texts."""
+    """One language's texts: English ones, and what stands for them."""
 
     def __init__(self, texts: dict[str, str]) -> None:
         self.texts: Final = texts
-        self._patterns: Final = [
-            (re.compile(_HOLE.join(map(re.escape, key.split(_HOLE))).replace(_HOLE, "(.*?)"), re.DOTALL), value)
-            # The one with the most words of its own first: it says the most.
-            for key, value in sorted(texts.items(), key=lambda pair: -len(pair[0]))
-            if _HOLE in key
-        ]
-
-    def translate(self, text: str) -> str:
+        # What a text begins with is our own, not what somebody put in: the longest beginning says the most.
+        keys = sorted(texts, key=lambda key: (-len(key.partition(_HOLE)[0]), -len(key)))
+        self._templates: Final = [(_Template(key), _FILLED.split(texts[key])) for key in keys if _HOLE in key]
+        self.translate: Final = lru_cache(_REMEMBERED)(self._translate)
         """The text in this language, or as it is."""
+
+    def _translate(self, text: str, depth: int = 0) -> str:
         found = self.texts.get(text)
         if found is not None:
             return found
-        if len(text) > _LONGEST:
+        if len(text) > _LONGEST or depth == _DEEPEST:
             return text
-        for pattern, translation in self._patterns:
-            match = pattern.fullmatch(text)
-            if match is not None:
-                return _filled(translation, [self.texts.get(each, each) for each in match.groups()])
+        for template, translation in self._templates:
+            values = template.match(text)
+            if values is not None:
+                return self._filled(translation, values, depth + 1)
         return text
 
-
-def _filled(translation: str, values: Sequence[str]) -> str:
-    first, *others = translation.split(_HOLE)
-    return first + "".join(value + other for value, other in zip(values, others, strict=True))
+    def _filled(self, translation: Sequence[str], values: Sequence[str], depth: int) -> str:
+        remaining = iter(values)
+        pieces = (
+            next(remaining) if piece == _HOLE else self._translate(next(remaining), depth) if piece == _WORDS else piece
+            for piece in translation
+        )
+        return "".join(pieces)
 
 
 @cache

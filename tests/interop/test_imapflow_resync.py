@@ -93,6 +93,8 @@ def test_together(server: ServerProcess) -> None:
         assert (seen["before"], seen["after"], seen["advanced"]) == (3, 1, True)
         assert seen["first"] == seen["second"] == [[4, ["\\Seen"], True]]
         assert seen["counted"] == 1
-        assert [each for each in seen["changes"] if each[0] == "gone"] == [["gone", uid, True, False] for uid in (1, 2, 3)]
+        assert [each for each in seen["changes"] if each[0] == "gone"] == [
+            ["gone", uid, True, False] for uid in (1, 2, 3)
+        ]
         assert {each[1] for each in seen["changes"] if each[0] == "flags"} >= {1, 2, 3}
         assert len(tap.connections) == 3

@@ -168,8 +168,8 @@ class Session(Exchange):
             # What the client asked for was done or refused by itself; what is new it will be told next time.
             log.warning("changes not told", mailbox=selected.id, reason=str(error))
 
-    def _tell_modseq(self) -> None:
-        """HIGHESTMODSEQ by itself, where the tagged answer has another code."""
+    def tell_modseq(self) -> None:
+        """HIGHESTMODSEQ by itself, where the tagged answer has another code or may be long in coming (RFC 7162 §6)."""
         modseq = condstore.due_modseq(self)
         if modseq is not None:
             condstore.send_highest_modseq(self, modseq)
@@ -257,6 +257,7 @@ class Session(Exchange):
         assert self.notifications is not None
         await self.context.turns.rest()  # one change can wake hundreds of sessions
         await self.tell(may_expunge=not self.notifications.delayed)
+        self.tell_modseq()
         await self.tell_others()
         await self.flush()
 
@@ -383,7 +384,7 @@ class Session(Exchange):
             answer = messagelimit.settled_refusal(self, error)
             if answer is None:
                 await self.tell(may_expunge=may_expunge, with_uid=request.by_uid)
-                self._tell_modseq()
+                self.tell_modseq()
                 raise
             completion = answer
         if completion.silent:
@@ -396,7 +397,7 @@ class Session(Exchange):
         text = completion.text or f"{'UID ' * request.by_uid}{request.name.decode('ascii')} completed"
         code = completion.code
         if code:
-            self._tell_modseq()
+            self.tell_modseq()
         elif (modseq := condstore.due_modseq(self)) is not None:
             code = highest_modseq_code(modseq)
         self.say(b"OK", text, code, request.tag)

@@ -20,6 +20,7 @@ async def run_idle(session: "Session", _arguments: NoArguments, _request: Reques
         while line is None:
             await session.context.turns.rest()  # one change can wake hundreds of sessions
             await session.tell(may_expunge=True)
+            session.tell_modseq()
             await session.tell_others()
             await session.flush()
             line = await session.wait_for_line()

@@ -63,10 +63,14 @@ class _Share:
     """The owner's."""
 
     async def mailboxes(self, name: str, *, below: bool = False) -> list["Mailbox"]:
-        """A mailbox, and those below it; below INBOX as others see it is everything. Raises StoreError: no such."""
+        """A mailbox, and those below it; below INBOX as others see it is everything. Raises CommandRefused."""
+        from mailwren.store.errors import NoSuchMailbox
         from mailwren.store.values import INBOX, SEPARATOR
 
-        first = await self.account.mailbox(name)
+        try:
+            first = await self.account.mailbox(name)
+        except NoSuchMailbox as error:
+            raise CommandRefused(f"{self.name} has no mailbox {name}.") from error
         others = (await self.account.mailboxes()).values() if below else ()
         prefix = "" if first.name == INBOX else first.name + SEPARATOR
         return [first, *(each for each in others if each.name.startswith(prefix) and each.id != first.id)]

@@ -177,6 +177,11 @@ def test_sharing_with_groups_and_by_teams(three: Run) -> None:
     assert {each["name"] for each in _facts(run, "share", "list")} == {"Other Users/ann", "Shared/desk"}
 
 
+def test_a_mailbox_that_is_not_there(three: Run) -> None:
+    """The refusal names the owner and the mailbox."""
+    assert "ann has no mailbox Nothing." in three("share", "show", "ann", "Nothing").stderr
+
+
 def test_private_flags(three: Run) -> None:
     """Chosen by words, keywords and none."""
     run = three

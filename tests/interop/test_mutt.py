@@ -1,5 +1,6 @@
 """mutt on a terminal: what a person does with it is on the server afterwards."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -121,3 +122,47 @@ def test_new_mail_is_pushed(tmp_path: Path, server: ServerProcess) -> None:
         terminal.expect(r"^4 <N *> fresh$")
         terminal.type("q")
         assert terminal.end() == 0
+
+
+def test_comes_back_with_qresync(tmp_path: Path, server: ServerProcess) -> None:
+    """mutt with a header cache and QRESYNC shows what changed, came and went while it was away, and stays in step."""
+    command, environment = prepare(tmp_path, server, encrypted=False)
+    (tmp_path / "cache").mkdir()
+    with (tmp_path / "muttrc").open("a", encoding="utf-8") as configuration:
+        configuration.write(
+            f'set imap_condstore = yes\nset imap_qresync = yes\nset header_cache = "{tmp_path / "cache"}"\n'
+            "set imap_idle = yes\nset timeout = 1\nset ssl_starttls = no\nset ssl_force_tls = no\n"
+        )
+    trace = tmp_path / ".muttdebug0"
+    with on_terminal([*command, "-d", "3"], environment) as terminal:
+        terminal.expect(r"^4 <N *> fourth$")
+        terminal.type("2\rF")
+        terminal.expect(r"^2 <N.*!> second$")
+        terminal.type("q")
+        assert terminal.end() == 0
+    assert "VANISHED" not in trace.read_text("utf-8", "replace")
+
+    with observing(server) as client:
+        client.select_folder("INBOX")
+        client.delete_messages([1, 3])
+        client.expunge()
+        client.add_flags([4], [b"\\Answered", b"\\Seen"])
+        client.remove_flags([2], [b"\\Flagged"])
+        client.append("INBOX", message(2).replace(b"second", b"fresh"))
+
+        with on_terminal([*command, "-d", "3"], environment) as terminal:
+            terminal.expect("index of .*INBOX, 3 messages, 0 deleted")
+            terminal.expect(r"^1 <[NO] *> second$")
+            terminal.expect(r"^2 <r *> fourth$")
+            terminal.expect(r"^3 <N *> fresh$")
+            client.delete_messages([4])
+            client.expunge()
+            terminal.expect(r"^2 <N *> fresh$")
+            terminal.type("2\rd$")
+            terminal.expect("index of .*INBOX, 1 messages, 0 deleted")
+            terminal.type("q")
+            assert terminal.end() == 0
+    spoken = trace.read_text("utf-8", "replace")
+    assert re.search(r"> \w+ UID FETCH 1:4 \(FLAGS\) \(CHANGEDSINCE \d+ VANISHED\)", spoken)
+    assert "VANISHED (EARLIER) 1,3" in spoken
+    assert [each.octets for each in observed_mail(server)["INBOX"].messages] == [message(2)]

@@ -44,7 +44,7 @@ SyncState *
 CopyArrivalDate yes
 """
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-READING = {"AUTHENTICATE", "LOGIN", "NAMESPACE", "LIST", "SELECT", "UID FETCH", "CLOSE", "LOGOUT"}
+READING = {"AUTHENTICATE", "LOGIN", "COMPRESS", "NAMESPACE", "LIST", "SELECT", "UID FETCH", "CLOSE", "LOGOUT"}
 """Commands that change nothing where no message is marked as deleted."""
 FLAG_LETTERS = {"D": "\\Draft", "F": "\\Flagged", "R": "\\Answered", "S": "\\Seen", "T": "\\Deleted"}
 

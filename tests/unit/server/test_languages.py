@@ -1,7 +1,11 @@
 """The languages that the server writes to people in (RFC 5255 §3)."""
 
+from pathlib import Path
+
 import pytest
 
+from mailwren.config.errors import ConfigErrors
+from mailwren.config.load import load
 from mailwren.server.languages import LANGUAGES, Catalogue, catalogue, negotiate
 
 
@@ -101,3 +105,12 @@ def test_no_template_takes_what_is_anothers() -> None:
             for value in ("7", "X-1", "Übung"):
                 wanted = translation.replace("{words}", value).replace("{}", value)
                 assert catalogue(tag).translate(text.replace("{}", value)) == wanted
+
+
+def test_every_language_can_be_the_default_one(tmp_path: Path) -> None:
+    """The setting takes the tags of all languages, and no others."""
+    environ = {"MAILWREN_DATA": str(tmp_path)}
+    for tag in LANGUAGES:
+        assert load(None, environ | {"MAILWREN_LANGUAGE": tag}, system_file=tmp_path / "none").language == tag
+    with pytest.raises(ConfigErrors, match="language"):
+        load(None, environ | {"MAILWREN_LANGUAGE": "x"}, system_file=tmp_path / "none")

@@ -15,8 +15,12 @@ from typing import Final
 
 DEFAULT: Final = "i-default"
 """English, as every server speaks before anything else is agreed upon (RFC 2277 §4.5)."""
-LANGUAGES: Final = ("en", "de", DEFAULT)
-"""Language tags, in the order in which they are listed."""
+_SUFFIX: Final = ".toml"
+_CATALOGUES: Final = sorted(
+    each.name.removesuffix(_SUFFIX) for each in resources.files(__package__).iterdir() if each.name.endswith(_SUFFIX)
+)
+LANGUAGES: Final = ("en", *_CATALOGUES, DEFAULT)
+"""Language tags in lower case, in the order in which they are listed."""
 _HOLE: Final = "{}"
 _FILLED: Final = re.compile(r"(\{\}|\{words\})")
 _WORDS: Final = "{words}"
@@ -86,9 +90,9 @@ class Catalogue:
 @cache
 def catalogue(tag: str) -> Catalogue:
     """The texts of a language; empty for English, which they are written in."""
-    if tag in ("en", DEFAULT):
+    if tag not in _CATALOGUES:
         return Catalogue({})
-    text = resources.files(__package__).joinpath(f"{tag}.toml").read_text("utf-8")
+    text = resources.files(__package__).joinpath(tag + _SUFFIX).read_text("utf-8")
     return Catalogue(tomllib.loads(text)["texts"])
 
 

@@ -18,7 +18,13 @@ HOLE = "{}"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-ROOTS = {"say": (1, "text"), "status_line": (2, "text"), "Completion": (1, "text"), "Overflow": (3, "text")}
+ROOTS = {
+    "say": (1, "text"),
+    "status_line": (2, "text"),
+    "status_response": (1, "text"),
+    "Completion": (1, "text"),
+    "Overflow": (3, "text"),
+}
 """Functions and classes whose argument is said to people: its position without ``self``, and its name."""
 ERRORS = frozenset({"ImapError", "StoreError", "AuthError"})
 """Exceptions whose first argument is said to people; those derived from them are as well."""
@@ -113,6 +119,11 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
+def _may_be_text(parameter: ast.arg) -> bool:
+    """Whether a text can be handed over: ``str``, or whatever has no annotation."""
+    return parameter.arg not in _OWN and (parameter.annotation is None or "str" in ast.unparse(parameter.annotation))
+
+
 def parse(paths: Iterable[Path]) -> list[Module]:
     """The modules of these files."""
     return [Module(path, ast.parse(path.read_text("utf-8"))) for path in paths]
@@ -132,6 +143,8 @@ class Collector:
         self._errors = set(ERRORS)
         self._known: dict[ast.expr, list[str]] = {}
         self._grown = True
+        self._within = 0
+        """So many functions are gone into for what they return; there, parameters are not followed to callers."""
         self._returning: dict[str, list[Module]] = defaultdict(list)
         self._holding: dict[str, Module] = {}
         for module in self.modules:
@@ -260,10 +273,11 @@ class Collector:
     def _parameter(self, module: Module, function: Function, name: str) -> None:
         """A parameter: what callers hand over is said to people, and so is its default."""
         arguments = function.args
-        positional = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
-        keyword = [each.arg for each in arguments.kwonlyargs]
-        if name in _OWN or name not in (*positional, *keyword):
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        if self._within or not any(each.arg == name and _may_be_text(each) for each in every):
             return
+        positional = [each.arg for each in every[: len(every) - len(arguments.kwonlyargs)]]
+        keyword = [each.arg for each in arguments.kwonlyargs]
         default = dict(zip(reversed(positional), reversed(arguments.defaults), strict=False))
         default |= {each: value for each, value in zip(keyword, arguments.kw_defaults, strict=True) if value}
         if name in default:
@@ -287,4 +301,7 @@ class Collector:
             looked_up = [call.func.value, *arguments[1:]] if isinstance(call.func, ast.Attribute) else arguments
             return [text for each in looked_up for text in self._texts(module, each)]
         places = [module] if name in module.returned else self._returning.get(name, [])
-        return [text for place in places for value in place.returned[name] for text in self._texts(place, value)]
+        self._within += 1
+        found = [text for place in places for value in place.returned[name] for text in self._texts(place, value)]
+        self._within -= 1
+        return found

@@ -45,9 +45,9 @@ class Output:
 
     def say(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> None:
         """Queue a status response whose words are for people (RFC 9051 §7.1)."""
-        self.send(self.status_line(status, text, code, tag))
+        self.send(self.status_response(status, text, code, tag))
 
-    def status_line(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> bytes:
+    def status_response(self, status: bytes, text: str, code: bytes = b"", tag: bytes = b"*") -> bytes:
         """A status response in the session's language; in UTF-8 once the client has chosen one (RFC 5255 §3.2)."""
         if self.language == languages.DEFAULT:
             return wire.status_line(tag, status, text, code)

@@ -493,7 +493,7 @@ class Session(Exchange):
         """
         self.connection.tick()
         if (self.idling or not self._running) and self._is_shut_out():
-            self.connection.write(self.status_line(b"BYE", "Your account is disabled", b"CONTACTADMIN"))
+            self.connection.write(self.status_response(b"BYE", "Your account is disabled", b"CONTACTADMIN"))
             self.connection.close()
             return
         listening = self.idling or (self.notifications is not None and self.notifications.listening)
@@ -506,11 +506,11 @@ class Session(Exchange):
             self._arrivals = self.connection.arrivals
             self._active = now
         elif now - self._active > self.context.config.idle_timeout:
-            self.connection.write(self.status_line(b"BYE", "Idle for too long"))
+            self.connection.write(self.status_response(b"BYE", "Idle for too long"))
             self.connection.close()
 
     def _login_too_late(self) -> None:
-        self.connection.write(self.status_line(b"BYE", "Login took too long"))
+        self.connection.write(self.status_response(b"BYE", "Login took too long"))
         self.connection.close()
 
     def connection_lost(self) -> None:

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.support.spoken import HOLE, Collector, Module, parse
 
 import mailwren
 from mailwren.server.languages import DEFAULT, LANGUAGES, catalogue
-from tests.support.spoken import HOLE, Collector, Module, parse
 
 SOURCE = Path(mailwren.__file__).parent
 SPEAKING = ("imap", "message", "store", "auth", "search", "server")

@@ -75,6 +75,18 @@ async def test_silence_ends_a_session_but_not_before_32_minutes() -> None:
 
 
 @in_loop
+async def test_the_last_word_is_in_the_clients_language() -> None:
+    """What is said between commands is translated as well, in UTF-8 (RFC 5255 §3.2)."""
+    async with server_context() as context:
+        clock = Clock(context)
+        client = await logged_in(context)
+        await client.command(b"LANGUAGE de")
+        clock.forward(1)
+        clock.forward(context.config.idle_timeout + 2)
+        assert await client.line() == "* BYE Zu lange untätig\r\n".encode()
+
+
+@in_loop
 async def test_idle_is_never_dropped() -> None:
     """A client may idle for days, and has its time again after DONE (RFC 9051 §6.3.13)."""
     async with server_context() as context:

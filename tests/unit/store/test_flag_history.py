@@ -10,21 +10,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.values import Mailbox
 
-MAILBOX = Mailbox(
-    id=MailboxId(1),
-    name="INBOX",
-    object_id="F1",
-    uid_validity=UidValidity(1),
-    uid_next=Uid(100),
-    highest_modseq=ModSeq(1),
-    first_recent=Uid(1),
-    special_use=(),
-    messages=0,
-    unseen=0,
-    deleted=0,
-    size=0,
-    deleted_size=0,
-)
+MAILBOX = Mailbox(MailboxId(1), "INBOX", "F1", UidValidity(1), Uid(100), ModSeq(1), Uid(1), (), 0, 0, 0, 0, 0)
 UIDS = st.frozensets(st.integers(1, 6), min_size=1)
 STEPS = st.lists(
     st.one_of(

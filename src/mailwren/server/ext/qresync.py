@@ -48,7 +48,7 @@ async def tell_what_changed(session: "Session", selected: "Selected", resync: Re
     changes = await selected.account.changes_since(selected.id, since)
     expunged = changes.expunged if known is None else changes.expunged.intersection(known)
     if resync.known_numbers is not None:
-        matched = _last_match(view, resync.known_numbers, resync.their_uids)
+        matched = last_match(view, resync.known_numbers, resync.their_uids)
         expunged = expunged.difference(RangeSet([(1, matched)])) if matched else expunged
     await _tell_vanished(session, view, expunged)
     async for positions in condstore.changed_batches(session, selected, spans, changes.changed, since):
@@ -62,7 +62,7 @@ async def _tell_vanished(session: "Session", view: View, expunged: RangeSet) -> 
     await send_vanished(session, expunged.difference(counted) if counted else expunged, earlier=True)
 
 
-def _last_match(view: View, numbers: RangeSet, uids: RangeSet) -> int:
+def last_match(view: View, numbers: RangeSet, uids: RangeSet) -> int:
     """The largest UID that the client knows to have the number it has now, 0 when there is none.
 
     Nothing below it went away since. Where number and UID run in step, the UID of a position minus the position never

@@ -19,8 +19,9 @@ PRIVATE = "/private/"
 
 def set_metadata(tx: Transaction, operation: SetMetadata) -> MetadataSet:
     """Set or remove annotations. Raises NoSuchMailbox, LimitReached, OverQuota."""
-    if operation.mailbox != ALL_MAILBOXES:
-        tx.touched(tx.mailbox(operation.mailbox))
+    box = tx.mailbox(operation.mailbox) if operation.mailbox != ALL_MAILBOXES else None
+    if box is not None:
+        tx.touched(box)
     modseq = tx.next_modseq()
     removed = False
     for entry, value in operation.values:
@@ -33,6 +34,8 @@ def set_metadata(tx: Transaction, operation: SetMetadata) -> MetadataSet:
         if value is None and before is None:
             continue
         removed = removed or value is None
+        if box is not None:
+            box.highest_modseq = modseq  # "it MUST increment the per-mailbox mod-sequence" (RFC 7162 §3.2)
         tx.meta.annotation_octets += len(value or b"") - (before or 0)
         tx.execute(
             "INSERT INTO annotation VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET modseq = excluded.modseq, "

@@ -13,6 +13,7 @@ HEADER_LIST = (
     b"UID FETCH 1:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Cc Bcc Subject Date Message-ID "
     b"Priority X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)])"
 )
+_CHANGED = 1000
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,24 @@ def copy_away(work: Work) -> float:
     return quarter / elapsed
 
 
+def resynchronise(work: Work) -> float:
+    """SELECT of a program that was away while a thousand messages changed one by one."""
+    connection = Imap(work.server.imap_port)
+    connection.run(b"ENABLE QRESYNC")
+    known = connection.ask(b"SELECT Big")
+    uid_validity, modseq = (int(_number(known, name)) for name in (b"UIDVALIDITY", b"HIGHESTMODSEQ"))
+    for number in random.Random(7).sample(range(1, work.count + 1), min(_CHANGED, work.count)):
+        connection.run(b"STORE %d +FLAGS.SILENT (Resync%d)" % (number, modseq))
+    result = _repeat(work, lambda: connection.run(b"SELECT Big (QRESYNC (%d %d))" % (uid_validity, modseq)))
+    connection.close()
+    return result
+
+
+def _number(answer: bytes, name: bytes) -> bytes:
+    """The number behind a response code."""
+    return answer.partition(b"[" + name + b" ")[2].partition(b"]")[0]
+
+
 ROWS: dict[str, tuple[str, Row]] = {
     "login": ("login + SELECT, new connection each (/s)", login),
     "noop": ("NOOP, one after another (/s)", _command(b"NOOP")),
@@ -152,6 +171,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "search-body": ("SEARCH BODY rare word (/s)", _command(b"SEARCH BODY " + RARE_WORD.encode())),
     "sort": ("SORT (REVERSE DATE SUBJECT) (/s)", _command(b"SORT (REVERSE DATE SUBJECT) UTF-8 ALL")),
     "thread": ("THREAD REFERENCES (/s)", _command(b"THREAD REFERENCES UTF-8 ALL")),
+    "qresync": ("SELECT (QRESYNC …), 1,000 changes (/s)", resynchronise),
     "copy": ("COPY of a quarter (msg/s)", copy_away),
 }
 """Rows by name."""

@@ -44,6 +44,15 @@ class Imap:
                     raise RuntimeError(f"{command[:60]!r}: {tail[-200:]!r}")
                 return total
 
+    def ask(self, command: bytes) -> bytes:
+        """Send a command; its short answer."""
+        tag = b"y%d" % next(self._tags)
+        self._socket.sendall(tag + b" " + command + b"\r\n")
+        answer = b""
+        while not re.search(rb"(?:^|\r\n)" + tag + rb" [^\r\n]*\r\n\Z", answer):
+            answer += self._receive()
+        return answer
+
     def close(self) -> None:
         """Hang up."""
         self._socket.close()

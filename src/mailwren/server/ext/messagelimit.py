@@ -4,6 +4,8 @@ A command asks for the messages that it may work on, and goes on with those; tha
 is said with its tagged answer by the session.
 """
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import FlagSetId
@@ -14,7 +16,7 @@ from mailwren.imap.ext.messagelimit import message_limit_code
 from mailwren.imap.ext.partial import PartialRange
 from mailwren.server.ext.partial import count, cut
 from mailwren.server.table import Completion
-from mailwren.server.view import Span, runs
+from mailwren.server.view import Span, View, runs
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
@@ -53,18 +55,38 @@ def searched(session: "Session", selected: "Selected", key: SearchKey) -> RangeS
     """The messages that SEARCH may look at; ``None``: as many as it likes.
 
     "The total number of searched messages (note, NOT the number of matched messages)" counts (RFC 9738 §3.1): those
-    that sets of messages among the keys let through.
+    that sets of messages among the keys let through, UIDAFTER and UIDBEFORE being such sets (RFC 9738 §3.2).
     """
     if session.context.config.message_limit is None:
         return None
     view = selected.view
     numbers = RangeSet([(1, view.count)]) if view.count else RangeSet()
-    for each in key.keys:
-        if each.messages is not None:
-            spans = view.resolve(each.messages, session.saved, by_uid=each.name == "UID")
-            numbers = numbers.intersection(RangeSet((start + 1, stop) for start, stop in spans))
+    for each in _conditions(key):
+        spans = _named(session, view, each)
+        if spans is not None:
+            numbers = numbers.intersection(RangeSet((start + 1, stop) for start, stop in spans if start < stop))
     spans = newest(session, [(start - 1, stop) for start, stop in numbers.ranges()])
     return view.uids_of(spans) if session.over_limit else None
+
+
+def _conditions(key: SearchKey) -> Iterator[SearchKey]:
+    """The keys all of which a message has to meet."""
+    if key.name == "AND":
+        for each in key.keys:
+            yield from _conditions(each)
+    else:
+        yield key
+
+
+def _named(session: "Session", view: View, key: SearchKey) -> list[Span] | None:
+    """The positions of the messages that a key names; ``None``: it names none by number or UID."""
+    if key.messages is not None:
+        return view.resolve(key.messages, session.saved, by_uid=key.name == "UID")
+    if key.name == "UIDAFTER":
+        return [(bisect_right(view.uids, key.number, 0, view.count), view.count)]
+    if key.name == "UIDBEFORE":
+        return [(0, bisect_left(view.uids, key.number, 0, view.count))]
+    return None
 
 
 # --- what is all or nothing ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""mutt and NeoMutt with all that they have: a header cache, QRESYNC or CONDSTORE, COMPRESS, SCRAM, search on the server."""
+"""mutt and NeoMutt with all they have: header cache, QRESYNC or CONDSTORE, COMPRESS, SCRAM, search on the server."""
 
 import shutil
 from collections.abc import Iterator

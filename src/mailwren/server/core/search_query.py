@@ -33,7 +33,7 @@ from mailwren.search.query import (
     exactly,
     since,
 )
-from mailwren.server.ext.gmail_items import email_id_prefix
+from mailwren.server.ext.gmail_items import email_id_prefix, thread_ids
 from mailwren.server.view import Span, View
 
 _FLAGS = {
@@ -230,7 +230,7 @@ class _Translation:
             case "X-GM-MSGID":
                 return EmailId(email_id_prefix(key.number), is_prefix=True)
             case "X-GM-THRID":
-                return ThreadId(f"T{key.number:016x}")
+                return Or(tuple(map(ThreadId, thread_ids(key.number))))
             case _:
                 return None
 

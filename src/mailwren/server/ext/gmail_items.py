@@ -17,6 +17,8 @@ _USES: Final = {"\\Sent": "\\Sent", "\\Drafts": "\\Draft", "\\Trash": "\\Trash",
 _ID_DIGITS: Final = 10
 """Characters of an EMAILID behind its first that make its number: 60 bits."""
 
+_THREAD_NUMBERS: Final = 2**63
+
 
 # --- numbers ------------------------------------------------------------------------------------------------
 def message_number(email_id: str) -> int:
@@ -32,8 +34,13 @@ def email_id_prefix(number: int) -> str:
 
 
 def thread_number(thread_id: str) -> int:
-    """X-GM-THRID: THREADID as a number."""
-    return int(thread_id[1:], 16)
+    """X-GM-THRID: THREADID as a number that is no larger than Gmail's own: programs keep it in a signed one."""
+    return int(thread_id[1:], 16) & (_THREAD_NUMBERS - 1)
+
+
+def thread_ids(number: int) -> tuple[str, ...]:
+    """Which THREADIDs have a number."""
+    return () if number >= _THREAD_NUMBERS else (f"T{number:016x}", f"T{number + _THREAD_NUMBERS:016x}")
 
 
 # --- labels -------------------------------------------------------------------------------------------------

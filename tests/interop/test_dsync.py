@@ -162,7 +162,6 @@ def test_there_and_back(server: ServerProcess, dovecot: Dovecot) -> None:
         dovecot.run("expunge", "mailbox", "Archive", "uid", "1")
         dovecot.run("sync", "imapc:")
         assert tap.refusals() == []
-        print(tap.text())
         inbox = observed_mailbox(client, "INBOX")
         assert [each.octets for each in inbox.messages][-1] == message("from there")
         assert inbox.flags(b"Subject: m2") == {"\\Seen", "$There"}

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import count
+from itertools import count, cycle
 from typing import BinaryIO
 
 from tests.crash.model import Folder, Message, Unsure
@@ -76,9 +76,14 @@ def message(token: str, size: int) -> bytes:
     return f"From: a@example.org\r\nSubject: {token}\r\nX-Token: {token}\r\n\r\n".encode() + body
 
 
+def quoted(name: str) -> bytes:
+    """A mailbox name as a command has it."""
+    return b'"%b"' % name.encode()
+
+
 def fetch(wire: Wire, name: str) -> dict[int, Message]:
     """All messages of a mailbox as the server has them."""
-    wire.ok(b"EXAMINE " + name.encode())
+    wire.ok(b"EXAMINE " + quoted(name))
     lines, _ = wire.ok(b"UID FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (X-Token)])")
     found: dict[int, Message] = {}
     for line in lines:
@@ -90,24 +95,30 @@ def fetch(wire: Wire, name: str) -> dict[int, Message]:
 
 
 class Worker(threading.Thread):
-    """One client under load: owns two mailboxes, so its model is exact."""
+    """One client under load: nobody else adds to its two mailboxes or takes away, so its model is exact."""
 
-    def __init__(self, port: int, number: int, folders: dict[str, Folder], seed: int) -> None:
+    def __init__(self, port: int, user: str, folders: dict[str, Folder], seed: int) -> None:
         super().__init__(daemon=True)
         self.port = port
-        self.source, self.target = f"W{number}", f"X{number}"
+        self.user = user
+        self.source, self.target = folders
         self.folders = folders
         self.unsure: Unsure | None = None
         self.done = 0
         self.failure: BaseException | None = None
         self._random = random.Random(seed)
 
+    @property
+    def crosses(self) -> bool:
+        """Whether its two mailboxes are in different accounts."""
+        return "/" in self.source + self.target
+
     def run(self) -> None:
         """Change things until the server is gone."""
         try:
             with closing(Wire(self.port)) as wire:
-                wire.ok(b"LOGIN anna secret")
-                wire.ok(b"SELECT " + self.source.encode())
+                wire.ok(b"LOGIN %b secret" % self.user.encode())
+                wire.ok(b"SELECT " + quoted(self.source))
                 while True:
                     self._step(wire)
                     self.done += 1
@@ -130,7 +141,7 @@ class Worker(threading.Thread):
     def _append(self, wire: Wire) -> None:
         tokens = [f"t{next(_TOKENS)}" for _ in range(self._random.choice((1, 1, 1, 3)))]
         flags = frozenset(self._random.sample(_FLAGS, self._random.randint(0, 2)))
-        data = b"APPEND " + self.source.encode()
+        data = b"APPEND " + quoted(self.source)
         for token in tokens:
             body = message(token, self._random.choice((200, 3000, 90_000)))
             data += b" (" + " ".join(sorted(flags)).encode() + b") {%d+}\r\n%b" % (len(body), body)
@@ -158,7 +169,7 @@ class Worker(threading.Thread):
         uids = self._some()
         new = [self.folders[self.source].messages[uid] for uid in uids]
         self.unsure = Unsure(f"COPY {uids}", new={self.target: new})
-        _, answer = wire.ok(b"UID COPY %b %b" % (_set(uids), self.target.encode()))
+        _, answer = wire.ok(b"UID COPY %b %b" % (_set(uids), quoted(self.target)))
         self._add(self.target, _uids(re.search(rb"COPYUID \d+ [\d:,]+ ([\d:,]+)", answer)), new)
         self.unsure = None
 
@@ -166,8 +177,9 @@ class Worker(threading.Thread):
         uids = self._some()
         folder = self.folders[self.source]
         new = [folder.messages[uid] for uid in uids]
-        self.unsure = Unsure(f"MOVE {uids}", new={self.target: new}, gone={self.source: set(uids)})
-        lines, _ = wire.ok(b"UID MOVE %b %b" % (_set(uids), self.target.encode()))
+        gone = {self.source: set(uids)}
+        self.unsure = Unsure(f"MOVE {uids}", new={self.target: new}, gone=gone, twice=self.crosses)
+        lines, _ = wire.ok(b"UID MOVE %b %b" % (_set(uids), quoted(self.target)))
         self._add(self.target, _uids(re.search(rb"COPYUID \d+ [\d:,]+ ([\d:,]+)", b"".join(lines))), new)
         for uid in uids:
             del folder.messages[uid]
@@ -194,6 +206,30 @@ class Worker(threading.Thread):
             raise AssertionError(f"{name}: UIDs {uids} after {folder.largest_uid} for {len(new)} messages")
         folder.messages.update(zip(uids, new, strict=True))
         folder.largest_uid = uids[-1]
+
+
+class Reader(threading.Thread):
+    """The owner of a mailbox that somebody else works in, who reads there and forgets that again."""
+
+    def __init__(self, port: int, user: str, name: str) -> None:
+        super().__init__(daemon=True)
+        self.port = port
+        self.user = user
+        self.name = name
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Set and clear \\Seen until the server is gone."""
+        try:
+            with closing(Wire(self.port)) as wire:
+                wire.ok(b"LOGIN %b secret" % self.user.encode())
+                wire.ok(b"SELECT " + quoted(self.name))
+                for sign in cycle((b"+", b"-")):
+                    wire.ok(b"UID STORE 1:* %bFLAGS.SILENT (\\Seen)" % sign)
+        except Gone:
+            return
+        except BaseException as error:
+            self.failure = error
 
 
 class Deliverer(threading.Thread):

@@ -31,6 +31,8 @@ class Unsure:
     """UIDs it would remove, by mailbox."""
     flags: dict[str, dict[int, frozenset[str]]] = field(default_factory=dict)
     """Flags it would leave, by mailbox and UID."""
+    twice: bool = False
+    """It may have added and not removed: a MOVE into another account."""
 
 
 def difference(name: str, known: Folder, unsure: Unsure | None, found: dict[int, Message]) -> tuple[str, bool | None]:

@@ -122,6 +122,23 @@ async def test_a_mailbox_gets_another_use(mail: Mail) -> None:
     assert (await mail.box("Sent")).special_use == ()
 
 
+async def test_a_new_mailbox_is_shared_like_another_one(mail: Mail) -> None:
+    """In the same change, so that nobody creates what he cannot see; what stands above it comes first."""
+    inbox = await mail.id("INBOX")
+    await mail.create("own")
+    await mail.apply(SetAcl(inbox, "ben", "lrk"), SetPrivateFlags(inbox, frozenset({"\\Flagged"})))
+    await mail.apply(CreateMailbox("a/b", shared_like="inbox"), CreateMailbox("own/c", shared_like="INBOX"))
+    await mail.apply(CreateMailbox("d", shared_like="nothing"))
+    boxes = {name: await mail.box(name) for name in ("a", "a/b", "own/c", "d")}
+    assert {name: dict(box.acl) for name, box in boxes.items()} == {
+        "a": {"ben": "lrk"},
+        "a/b": {"ben": "lrk"},
+        "own/c": {},
+        "d": {},
+    }
+    assert boxes["a/b"].private_flags == {"\\Flagged"}
+
+
 # --- quota ------------------------------------------------------------------------------------------------------
 async def test_a_quota_of_mailboxes(mail: Mail) -> None:
     """A request that would leave more than allowed is refused, all of it; one that leaves as many is not."""

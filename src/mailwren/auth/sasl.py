@@ -50,6 +50,7 @@ class Token:
     user_name: str
     """Who the client says it is for; may be empty."""
     token: str = field(repr=False)
+    """Empty when the client has none."""
 
 
 Outcome = Challenge | Credentials | Proven | Token
@@ -128,9 +129,9 @@ class Login:
         return Credentials("", self._user_name, _text(response, limits.PASSWORD, "password"))
 
 
-_BEARER: Final = re.compile(rb"n,(?:a=(?P<user>[^,\x01]*))?,\x01(?P<pairs>.*)\x01\x01", re.DOTALL)
+_BEARER: Final = re.compile(rb"[ny],(?:a=(?P<user>[^,\x01]*))?,\x01(?P<pairs>.*)\x01\x01", re.DOTALL)
 _XOAUTH2: Final = re.compile(rb"user=(?P<user>[^\x01]*)\x01(?P<pairs>.*)\x01\x01", re.DOTALL)
-_AUTHORIZATION: Final = re.compile(rb"auth=bearer ++([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+_AUTHORIZATION: Final = re.compile(rb"bearer ++([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 
 
 class OAuthBearer:
@@ -148,11 +149,13 @@ class OAuthBearer:
         if match is None or len(response) > limits.TOKEN:
             raise MalformedExchange(f"{self.name} takes a user and auth=Bearer TOKEN.")
         user_name = (match["user"] or b"").replace(b"=2C", b",").replace(b"=3D", b"=")
-        for pair in match["pairs"].split(b"\x01"):
-            found = _AUTHORIZATION.fullmatch(pair)
-            if found is not None:
-                return Token(_text(user_name, limits.USER_NAME, "user name"), found[1].decode("ascii"))
-        raise MalformedExchange(f"{self.name} takes auth=Bearer TOKEN.")
+        values = [pair[5:] for pair in match["pairs"].split(b"\x01") if pair[:5].lower() == b"auth="]
+        if len(values) != 1:
+            raise MalformedExchange(f"{self.name} takes auth=Bearer TOKEN.")
+        # What is no token is no right one: so clients ask where they get one (RFC 7628 §4.3).
+        found = _AUTHORIZATION.fullmatch(values[0])
+        token = "" if found is None else found[1].decode("ascii")
+        return Token(_text(user_name, limits.USER_NAME, "user name"), token)
 
 
 class XOAuth2(OAuthBearer):

@@ -239,6 +239,8 @@ class TokenChecker:
             AuthenticationFailed: not right, not for a user here, or not for the one that the client named.
             AuthenticationUnavailable: cannot be checked now.
         """
+        if not token.token:
+            raise AuthenticationFailed("The token is not right.")
         digest = hmac.digest(self._key, token.token.encode(), "sha256")
         name, until = self._known.get(digest, ("", 0.0))
         if until <= self._clock():

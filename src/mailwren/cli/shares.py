@@ -49,6 +49,7 @@ _PRIVATE_WORDS: Final = {
     "draft": "\\Draft",
     "keywords": "*",
 }
+_NEVER_PRIVATE: Final = frozenset({"deleted", "recent"})
 T = TypeVar("T")
 
 
@@ -327,7 +328,7 @@ def _read_rights(text: str) -> tuple[str, frozenset[str]]:
     try:
         return sign, parse_rights(NAMED_RIGHTS.get(letters, letters))
     except BadCommand as error:
-        raise Misuse(f"{error} Say one of {', '.join(NAMED_RIGHTS)}, or letters of lrswipkxtea.") from error
+        raise Misuse(f"{error}. Say one of {', '.join(NAMED_RIGHTS)}, or letters of lrswipkxtea.") from error
 
 
 def _identified(identify: Callable[[], T]) -> T:
@@ -340,7 +341,10 @@ def _identified(identify: Callable[[], T]) -> T:
 
 
 def _read_flags(text: str) -> frozenset[str]:
+    """The flags of a list. Raises CommandRefused."""
     words = [word.strip() for word in text.split(",") if word.strip()]
+    if any(word.lower().lstrip("\\") in _NEVER_PRIVATE for word in words):
+        raise CommandRefused("\\Deleted is always the same for all.")
     if [word.lower() for word in words] == ["none"]:
         return frozenset()
     return frozenset(_PRIVATE_WORDS.get(word.lower().lstrip("\\"), word) for word in words)

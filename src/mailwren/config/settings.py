@@ -375,6 +375,15 @@ class Config:
         default=limits.LMTP_RECIPIENTS,
         metadata=_row("delivery.recipients", WholeNumber(100, 100_000), "Recipients of one message."),
     )
+    sharing_anyone: bool = field(
+        default=True,
+        metadata=_row(
+            "sharing.anyone",
+            Flag(),
+            "Let users share their mailboxes with everybody (`anyone`), who then all see them in their lists. False "
+            "leaves that to `mailwren share`.",
+        ),
+    )
     login_referrals: Mapping[str, str] = field(
         default_factory=dict,
         metadata=_row(
@@ -544,6 +553,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "quota": "How much a user may keep",
     "commands": "How much one command may do",
     "delivery": "Mail coming in over LMTP and by `mailwren deliver`",
+    "sharing": "Mailboxes of others",
     "imap": "What some extensions need to know",
     "capabilities": "Hiding extensions from clients that stumble over them",
     "log": "Logging",

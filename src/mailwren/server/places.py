@@ -67,9 +67,19 @@ class Place(NamedTuple):
     """Whose it is; ``None``: the user's own."""
 
     def require(self, right: str) -> None:
-        """Raise Refused unless the user has this right (RFC 4314 §4)."""
+        """Raise what :meth:`refusal` gives unless the user has this right (RFC 4314 §4)."""
         if right not in self.rights:
-            raise Refused("You do not have the right to do that with this mailbox", b"NOPERM")
+            raise self.refusal()
+
+    def refusal(self) -> Refused | NoSuchMailbox:
+        """What is said to a user who lacks a right.
+
+        To whom may not list the mailbox: "the same error that would be used if the mailbox did not exist" (RFC 4314
+        §6).
+        """
+        if self.sharer is not None and "l" not in self.rights:
+            return missing()
+        return Refused("You do not have the right to do that with this mailbox", b"NOPERM")
 
     @property
     def special_use(self) -> tuple[str, ...]:

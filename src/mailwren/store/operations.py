@@ -142,7 +142,8 @@ class CreateMailbox:
     A name that stood before (deleted since) gets a larger UIDVALIDITY than any it had. With ``exist_ok`` an existing
     mailbox is the outcome.
 
-    The access control list and the private flags are those of the mailbox above it (RFC 4314 §3).
+    The access control list and the private flags are those of the mailbox above it (RFC 4314 §4), and where there is
+    none above those of ``shared_like``, if that is given.
 
     Raises:
         MailboxExists, InvalidName, LimitReached, CannotChange (a special use that another mailbox has).
@@ -152,6 +153,7 @@ class CreateMailbox:
     special_use: tuple[str, ...] = ()
     exist_ok: bool = False
     subscribe: bool = False
+    shared_like: str = ""
 
 
 @dataclass(frozen=True, slots=True)

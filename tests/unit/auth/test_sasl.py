@@ -54,7 +54,26 @@ def test_googles_form_of_a_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [b"", b"\x01", b"n,,\x01\x01", b"n,,\x01auth=Basic x\x01\x01", b"y,,\x01auth=Bearer x\x01\x01"]
+    "message",
+    [
+        b"n,a=user@example.com,\x01host=server.example.com\x01port=143\x01auth=\x01\x01",
+        b"y,a=user@example.com,\x01auth=Basic x\x01\x01",
+    ],
+)
+def test_a_client_asks_where_to_get_a_token(message: bytes) -> None:
+    """The example of the RFC: no token is like a wrong one, and the client is told (RFC 7628 §4.3)."""
+    assert OAuthBearer().step(message) == Token("user@example.com", "")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"\x01",
+        b"n,,\x01\x01",
+        b"n,,\x01auth=Bearer x\x01auth=Bearer x\x01\x01",
+        b"p=tls-unique,,\x01auth=Bearer x\x01\x01",
+    ],
 )
 def test_a_message_without_a_token(message: bytes) -> None:
     """It breaks the mechanism's rules."""

@@ -101,7 +101,7 @@ def test_signatures_that_are_not_good_enough() -> None:
     shared = OctKey.import_key("a secret that is long enough for the algorithm", {"kid": "one"})
     broken = signed()[:-8] + "AAAAAAAA"
     unsigned = ".".join(signed().split(".")[:2]) + "."
-    for token in (signed(other), signed(shared, "HS256"), broken, unsigned, "x.y.z", "opaque"):
+    for token in (signed(other), signed(shared, "HS256"), broken, unsigned, "x.y.z", "opaque", ""):
         with pytest.raises((AuthenticationFailed, AuthenticationUnavailable)):
             Scene().check(token)
 

@@ -64,9 +64,9 @@ async def target(session: "Session", name: str) -> "Place":
     """The mailbox that messages are added to. Raises Refused."""
     try:
         place = await session.places.find(name)
+        place.require("i")
     except NoSuchMailbox as error:
         raise Refused(str(error), b"TRYCREATE") from error
-    place.require("i")
     return place
 
 

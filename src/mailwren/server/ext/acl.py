@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mailwren.auth.errors import DirectoryUnavailable
+from mailwren.auth.grants import ANYONE
 from mailwren.imap.core.arguments import MailboxName
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.acl import (
@@ -37,6 +38,8 @@ async def run_set_acl(session: "Session", arguments: SetAcl, _request: Request) 
         identifier = identify(users, arguments.identifier)
         before = entry_of(place.mailbox.acl, identifier, owner)
         rights = changed_rights(before, arguments.sign, arguments.rights)
+        if identifier == ANYONE and not (rights <= before or session.context.config.sharing_anyone):
+            raise Refused("Nothing is shared with everybody here", b"NOPERM")
         await change_entry(users, place.account, place.mailbox, owner, identifier=identifier, rights=rights)
     return None
 
@@ -65,8 +68,10 @@ async def run_list_rights(session: "Session", arguments: MailboxAndIdentifier, _
     place = await _administered(session, arguments.mailbox)
     with _directory():
         owner = _owner(session, place)
-        required = owner.always if identify(session.context.users, arguments.identifier) == owner.identifier else ()
-    optional = ALL_RIGHTS.difference(required)
+        identifier = identify(session.context.users, arguments.identifier)
+        required = owner.always if identifier == owner.identifier else ()
+        nobody = identifier == ANYONE and not session.context.config.sharing_anyone
+    optional = frozenset() if nobody else ALL_RIGHTS.difference(required)
     session.send(write_list_rights(place.name, arguments.identifier, required, optional, session.utf8))
     return None
 
@@ -75,7 +80,7 @@ async def run_my_rights(session: "Session", arguments: MailboxName, _request: Re
     """Tell what the user may do with a mailbox (RFC 4314 §3.5)."""
     place = await session.places.find(arguments.mailbox)
     if place.rights.isdisjoint(REVEALING):  # the user's own mailbox, whose list he cannot lose, has them always
-        raise Refused("You do not have the right to do that with this mailbox", b"NOPERM")
+        raise place.refusal()
     send_my_rights(session, place)
     return None
 

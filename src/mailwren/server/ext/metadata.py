@@ -101,7 +101,7 @@ def _annotation(entry: str, value: bytes, question: AnnotationQuestion) -> Annot
 
 def _require(place: Place, rights: frozenset[str]) -> None:
     if not place.rights & rights:
-        raise Refused("You do not have the right to do that with this mailbox", b"NOPERM")
+        raise place.refusal()
 
 
 # --- setting ----------------------------------------------------------------------------------------------------

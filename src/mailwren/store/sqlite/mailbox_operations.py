@@ -47,8 +47,9 @@ def create_mailbox(tx: Transaction, operation: CreateMailbox) -> MailboxChanged:
     if found is not None:
         return MailboxChanged(mailbox_seen(tx, found))
     _check_special_use(tx, operation.special_use)
-    _create_above(tx, name)
-    return MailboxChanged(mailbox_seen(tx, _create(tx, name, operation.special_use)))
+    like = _find(tx, canonical(operation.shared_like)) if operation.shared_like else None
+    _create_above(tx, name, like)
+    return MailboxChanged(mailbox_seen(tx, _create(tx, name, operation.special_use, like)))
 
 
 def _find(tx: Transaction, name: str) -> MailboxRow | None:
@@ -56,14 +57,16 @@ def _find(tx: Transaction, name: str) -> MailboxRow | None:
     return None if mailbox is None else tx.mailbox(MailboxId(mailbox))
 
 
-def _create(tx: Transaction, name: str, special_use: tuple[str, ...] = ()) -> MailboxRow:
+def _create(
+    tx: Transaction, name: str, special_use: tuple[str, ...] = (), like: MailboxRow | None = None
+) -> MailboxRow:
     if tx.meta.mailboxes >= limits.MAILBOXES_PER_ACCOUNT:
         raise LimitReached("the account has too many mailboxes")
     box = tx.mailbox(insert_mailbox(tx.connection, name, next_validity(tx), tx.next_modseq(), special_use))
     tx.meta.mailboxes += 1
     tx.touched(box)
     tx.list_changed = True
-    parent = _find(tx, name.rpartition(SEPARATOR)[0])
+    parent = _find(tx, name.rpartition(SEPARATOR)[0]) or like
     if parent is not None:
         _share_alike(tx, box, parent)
     return box
@@ -76,10 +79,10 @@ def _share_alike(tx: Transaction, box: MailboxRow, other: MailboxRow) -> None:
         box.save_sharing(tx.connection)
 
 
-def _create_above(tx: Transaction, name: str) -> None:
+def _create_above(tx: Transaction, name: str, like: MailboxRow | None = None) -> None:
     for each in above(name):
         if _find(tx, each) is None:
-            _create(tx, each)
+            _create(tx, each, like=like)
 
 
 def next_validity(tx: Transaction) -> UidValidity:

@@ -108,7 +108,9 @@ async def test_swept_between_staging_and_storing(mail: Mail, monkeypatch: pytest
         if len(staged) == 2:
             connection = mail.account._writer._connection
             connection.execute("DELETE FROM expunged; DELETE FROM content_wire; DELETE FROM content_header")
-            connection.execute("DELETE FROM content_sort; DELETE FROM content; DELETE FROM blob")
+            connection.execute(
+                "DELETE FROM content_sort; DELETE FROM content_fields; DELETE FROM content; DELETE FROM blob"
+            )
             for each in hashes:
                 mail.account.blobs.delete(each)
         return staged[-1]

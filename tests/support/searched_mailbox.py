@@ -3,7 +3,7 @@
 import asyncio
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid, UidValidity
@@ -137,6 +137,16 @@ class SearchedMailbox:
         """The part tree."""
         self._count("structure", [content])
         return self._parts[content]
+
+    async def header_fields(
+        self, contents: Sequence[ContentId], names: Collection[bytes], largest: int
+    ) -> list[bytes | None]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def sizes_and_dates(self, contents: Sequence[ContentId]) -> list[tuple[int, int, int]]:
+        """Not used."""
+        raise NotImplementedError
 
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message."""

@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 from mailwren.imap.errors import BadCommand
@@ -13,6 +14,7 @@ _DATE: Final = re.compile(rb"([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})")
 _DATE_TIME: Final = re.compile(
     rb" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"
 )
+_DAY: Final = 86_400
 _FIRST_SECOND: Final = -62_135_596_800
 _LAST_SECOND: Final = 253_402_300_799
 """The years 1 and 9999: what four digits and Python's dates can say."""
@@ -27,19 +29,24 @@ def write_internal_date(seconds: int, zone_minutes: int) -> bytes:
         seconds: since the epoch, UTC; clamped to the years 1 to 9999.
         zone_minutes: minutes east of UTC.
     """
-    local = time.gmtime(min(max(seconds + zone_minutes * 60, _FIRST_SECOND), _LAST_SECOND))
-    hours, minutes = divmod(abs(zone_minutes), 60)
-    return b'"%2d-%b-%04d %02d:%02d:%02d %c%02d%02d"' % (
-        local.tm_mday,
-        _MONTHS[local.tm_mon - 1].encode("ascii"),
-        local.tm_year,
-        local.tm_hour,
-        local.tm_min,
-        local.tm_sec,
-        b"-" if zone_minutes < 0 else b"+",
-        hours,
-        minutes,
-    )
+    local = seconds + zone_minutes * 60
+    if not _FIRST_SECOND <= local <= _LAST_SECOND:
+        local = min(max(local, _FIRST_SECOND), _LAST_SECOND)
+    day, second = divmod(local, _DAY)
+    hour, second = divmod(second, 3600)
+    return b'"%b %02d:%02d:%02d %b"' % (_day(day), hour, second // 60, second % 60, _zone(zone_minutes))
+
+
+@lru_cache(maxsize=4096)
+def _day(day: int) -> bytes:
+    """The date of a day since the epoch; a mailbox has many messages of few days."""
+    local = time.gmtime(day * _DAY)
+    return b"%2d-%b-%04d" % (local.tm_mday, _MONTHS[local.tm_mon - 1].encode("ascii"), local.tm_year)
+
+
+@lru_cache(maxsize=256)
+def _zone(minutes: int) -> bytes:
+    return b"%c%02d%02d" % (b"-" if minutes < 0 else b"+", *divmod(abs(minutes), 60))
 
 
 def write_date_time(value: datetime) -> bytes:

@@ -89,20 +89,49 @@ def select_fields(block: bytes, names: Collection[bytes], *, exclude: bool = Fal
         names: field names in any case.
         exclude: all other fields instead (``HEADER.FIELDS.NOT``), lines that are no fields among them.
     """
-    if b"\n" not in block and b"\r" in block:
-        return select_fields(block.replace(b"\r", b"\n"), names, exclude=exclude).replace(b"\n", b"\r")
-    blank = blank_line(block)
-    wanted = frozenset([name.lower() for name in names])
-    if not exclude and 0 < len(wanted) <= _FIELDS_SOUGHT and b"" not in wanted and block.endswith(b"\n"):
-        found = _fields_named(wanted).findall(b"\n" + block)
-        return b"\n".join(found) + b"\n" + blank if found else blank
-    fields = _FIELD_END.split(block[: len(block) - len(blank)])
-    last = fields.pop()
-    kept = [field for field in fields if (field.partition(b":")[0].rstrip().lower() in wanted) is not exclude]
-    result = b"\n".join(kept) + b"\n" if kept else b""
-    if last and (last.partition(b":")[0].rstrip().lower() in wanted) is not exclude:
-        result += last
-    return result + blank
+    return FieldSelector(names, exclude=exclude).select(block)
+
+
+class FieldSelector:
+    """:func:`select_fields` for many headers."""
+
+    __slots__ = ("_exclude", "_sought", "_wanted")
+
+    def __init__(self, names: Collection[bytes], *, exclude: bool = False) -> None:
+        """Select the fields of those names, or all others."""
+        wanted = frozenset([name.lower() for name in names])
+        self._wanted: Final = wanted
+        self._exclude: Final = exclude
+        few = not exclude and 0 < len(wanted) <= _FIELDS_SOUGHT and b"" not in wanted
+        self._sought: Final = _fields_named(wanted) if few else None
+
+    def select(self, block: bytes) -> bytes:
+        """The fields of one header, then its empty line."""
+        if b"\n" not in block and b"\r" in block:
+            return self.select(block.replace(b"\r", b"\n")).replace(b"\n", b"\r")
+        blank = blank_line(block)
+        if self._sought is not None and block.endswith(b"\n"):
+            found = self._sought.findall(b"\n" + block)
+            return b"\n".join(found) + b"\n" + blank if found else blank
+        fields = _FIELD_END.split(block[: len(block) - len(blank)])
+        last = fields.pop()
+        kept = [field for field in fields if self._selects(field)]
+        result = b"\n".join(kept) + b"\n" if kept else b""
+        if last and self._selects(last):
+            result += last
+        return result + blank
+
+    def _selects(self, field: bytes) -> bool:
+        return (_name_of(field) in self._wanted) is not self._exclude
+
+
+def field_names(block: bytes) -> set[bytes]:
+    """The names, in lower case, by which :func:`select_fields` finds what is in a block."""
+    return {_name_of(field) for field in _FIELD_END.split(block[: len(block) - len(blank_line(block))])} - {b""}
+
+
+def _name_of(field: bytes) -> bytes:
+    return field.partition(b":")[0].rstrip().lower()
 
 
 @lru_cache(maxsize=256)

@@ -98,6 +98,10 @@ class Account(Protocol):
         """When messages came into the mailbox (seconds since the epoch), in the order asked; ``None``: not there."""
         ...
 
+    async def sizes_and_dates(self, contents: Sequence[ContentId]) -> list[tuple[int, int, int]]:
+        """Size, internal date (seconds since the epoch) and its zone (minutes) of each, in the order asked."""
+        ...
+
     async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
         """What SORT and THREAD compare, in the order asked."""
         ...
@@ -131,6 +135,12 @@ class Account(Protocol):
 
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets."""
+        ...
+
+    async def header_fields(
+        self, contents: Sequence[ContentId], names: Collection[bytes], largest: int
+    ) -> list[bytes | None]:
+        """The fields of these names, as select_fields gives them; ``None`` for headers beyond ``largest`` octets."""
         ...
 
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:

@@ -155,6 +155,16 @@ class FakeAccount:
         rows = [self.stored[content] for content in contents]
         return [ContentFacts(len(octets), date, zone, None, None, "", "") for octets, date, zone in rows]
 
+    async def header_fields(
+        self, contents: Sequence[ContentId], names: Collection[bytes], largest: int
+    ) -> list[bytes | None]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def sizes_and_dates(self, contents: Sequence[ContentId]) -> list[tuple[int, int, int]]:
+        """Not used."""
+        raise NotImplementedError
+
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message."""
         octets = self.stored[content][0]

@@ -16,7 +16,7 @@ from mailwren.imap.core.arguments import FetchItem, Section, SectionText
 from mailwren.imap.core.fetch import section_label
 from mailwren.imap.dates import write_internal_date
 from mailwren.imap.ext.preview import form_of
-from mailwren.message.header import select_fields
+from mailwren.message.header import FieldSelector
 from mailwren.server.core.fetch_octets import OctetItem, Streamed
 from mailwren.server.ext.gmail_items import label_cells, message_number_cells, thread_number_cells
 from mailwren.server.ext.utf8 import utf8_envelope
@@ -57,6 +57,7 @@ class Batch:
     own: bool
     """They are in the user's own account."""
     _facts: Sequence[ContentFacts] | None = field(default=None, init=False)
+    _sizes_and_dates: Sequence[tuple[int, int, int]] | None = field(default=None, init=False)
     _wire: Sequence[ContentWire | None] | None = field(default=None, init=False)
     _headers: Sequence[bytes | None] | None = field(default=None, init=False)
 
@@ -97,10 +98,16 @@ class Batch:
         return len(self.uids)
 
     async def facts(self) -> Sequence[ContentFacts]:
-        """Sizes and dates."""
+        """What is known of the messages besides, in short columns."""
         if self._facts is None:
             self._facts = await self.account.facts(self.contents)
         return self._facts
+
+    async def sizes_and_dates(self) -> Sequence[tuple[int, int, int]]:
+        """Sizes, and internal dates with their zones."""
+        if self._sizes_and_dates is None:
+            self._sizes_and_dates = await self.account.sizes_and_dates(self.contents)
+        return self._sizes_and_dates
 
     async def wire(self) -> Sequence[ContentWire | None]:
         """Ready structures, ``None`` for large ones."""
@@ -162,12 +169,11 @@ async def _modseq(batch: Batch) -> Sequence[Cell]:
 
 
 async def _internal_date(batch: Batch) -> Sequence[Cell]:
-    facts = await batch.facts()
-    return [b"INTERNALDATE " + write_internal_date(fact.internal_date, fact.internal_zone) for fact in facts]
+    return [b"INTERNALDATE " + write_internal_date(date, zone) for _, date, zone in await batch.sizes_and_dates()]
 
 
 async def _size(batch: Batch) -> Sequence[Cell]:
-    return [b"RFC822.SIZE %d" % fact.size for fact in await batch.facts()]
+    return [b"RFC822.SIZE %d" % size for size, _, _ in await batch.sizes_and_dates()]
 
 
 async def _email_id(batch: Batch) -> Sequence[Cell]:
@@ -249,7 +255,7 @@ _LEGACY: dict[str, Section] = {
     "RFC822.TEXT": Section(text=SectionText.TEXT),
 }
 """What the items of RFC 3501 §6.4.5 stand for."""
-_HEADER_TEXTS = (SectionText.HEADER, SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT)
+_HEADER_TEXTS = (SectionText.HEADER, SectionText.HEADER_FIELDS_NOT)
 
 
 def column_of(item: FetchItem) -> Column:
@@ -262,6 +268,8 @@ def column_of(item: FetchItem) -> Column:
     section = _LEGACY.get(item.name) or item.section or Section()
     octets = OctetItem(item, section_label(item), section)
     of_header = item.name in _LEGACY or item.name == "BODY[]"
+    if of_header and not section.part and section.text is SectionText.HEADER_FIELDS:
+        return Column(_field_values(octets), octets.value, weight=1)
     if of_header and not section.part and section.text in _HEADER_TEXTS:
         return Column(_header_values(octets), octets.value, weight=_HEAVY)
     if of_header and not section.part and section.text is SectionText.ALL:
@@ -276,13 +284,22 @@ async def _only_gaps(batch: Batch) -> Sequence[Cell]:
 def _header_values(octets: OctetItem) -> Values:
     """Of the message's own header, which is kept ready as well."""
     section = octets.section
-    exclude = section.text is SectionText.HEADER_FIELDS_NOT
-
-    def value(block: bytes) -> bytes:
-        return octets.literal(select_fields(block, section.fields, exclude=exclude) if section.fields else block)
+    selector = FieldSelector(section.fields, exclude=True) if section.text is SectionText.HEADER_FIELDS_NOT else None
 
     async def values(batch: Batch) -> Sequence[Cell]:
-        return [None if block is None else value(block) for block in await batch.headers()]
+        blocks = await batch.headers()
+        if selector is not None:
+            blocks = [None if block is None else selector.select(block) for block in blocks]
+        return octets.literals(blocks)
+
+    return values
+
+
+def _field_values(octets: OctetItem) -> Values:
+    """Of some fields of the message's own header: those that are asked for most are kept ready as well."""
+
+    async def values(batch: Batch) -> Sequence[Cell]:
+        return octets.literals(await batch.account.header_fields(batch.contents, octets.section.fields, _ROW))
 
     return values
 
@@ -292,6 +309,6 @@ def _whole_values(octets: OctetItem) -> Values:
 
     async def values(batch: Batch) -> Sequence[Cell]:
         messages = await batch.account.small_octets(batch.contents, _WHOLE)
-        return [None if message is None else octets.literal(message) for message in messages]
+        return octets.literals(messages)
 
     return values

@@ -5,7 +5,7 @@ costs one piece of memory.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
@@ -97,9 +97,12 @@ class OctetItem:
         self.section = section
         self._label = label + b" "
 
-    def literal(self, octets: bytes) -> bytes:
-        """The item's text with those of the octets that it asks for."""
-        return self._written(self._part_of(octets))
+    def literals(self, values: Sequence[bytes | None]) -> list[bytes | None]:
+        """The item's text of many messages with those of each one's octets that it asks for."""
+        if self.item.partial is not None:
+            values = [None if value is None else self._part_of(value) for value in values]
+        label = self._label
+        return [None if value is None else b"%b{%d}\r\n%b" % (label, len(value), value) for value in values]
 
     def _written(self, octets: bytes, sign: bytes = b"") -> bytes:
         return b"%b%b{%d}\r\n%b" % (self._label, sign, len(octets), octets)

@@ -152,7 +152,8 @@ RULES: Final[tuple[Rule, ...]] = (
         _REPAIR,
         "SELECT c.id FROM content c WHERE NOT EXISTS (SELECT 1 FROM content_wire w WHERE w.id = c.id) "
         "OR NOT EXISTS (SELECT 1 FROM content_header h WHERE h.id = c.id) "
-        "OR (NOT EXISTS (SELECT 1 FROM content_sort s WHERE s.id = c.id) "
+        "OR ((NOT EXISTS (SELECT 1 FROM content_sort s WHERE s.id = c.id) "
+        "OR NOT EXISTS (SELECT 1 FROM content_fields f WHERE f.id = c.id)) "
         "AND NOT EXISTS (SELECT 1 FROM unsorted u WHERE u.content = c.id))",
     ),
     Rule(

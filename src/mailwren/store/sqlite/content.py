@@ -43,6 +43,7 @@ def add_content(tx: Transaction, staged: Staged, internal_date: datetime | None)
     tx.execute("INSERT INTO content_wire VALUES(?, ?, ?, ?, ?)", (content, *staged.wire))
     tx.execute("INSERT INTO content_header VALUES(?, ?, ?, ?, ?, ?)", (content, *staged.header))
     tx.execute(sort_rows.INSERT, (content, *staged.sorting))
+    tx.execute(sort_rows.INSERT_FIELDS, (content, *staged.fields))
     return content
 
 

@@ -7,7 +7,7 @@ decompressed in a thread. Whatever has been decompressed lately is kept, for cli
 import asyncio
 import hashlib
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,8 @@ import zstandard
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, MailboxId, Uid
 from mailwren.message.api import Part
+from mailwren.message.header import FieldSelector
+from mailwren.message.list_fields import LISTED, bits_of
 from mailwren.message.parse import parse_message
 from mailwren.message.sections import load_part
 from mailwren.store.blobs.api import BlobStore, DamagedBlob
@@ -31,6 +33,9 @@ T = TypeVar("T")
 _FACTS: Final = (
     "SELECT c.size, c.internal_date, c.internal_zone, c.sent_date, c.sent_time, c.email_id, "
     "format('T%s%08x', ?2, c.thread) FROM carray(?1) wanted CROSS JOIN content c ON c.id = wanted.value"
+)
+_SIZES_AND_DATES: Final = (
+    "SELECT c.size, c.internal_date, c.internal_zone FROM carray(?) wanted CROSS JOIN content c ON c.id = wanted.value"
 )
 _SAVED: Final = "SELECT m.saved FROM carray(?1) wanted LEFT JOIN message m ON m.mailbox = ?2 AND m.uid = wanted.value"
 _SORTING: Final = (
@@ -56,6 +61,11 @@ _SMALL_HEADERS: Final = (
     "SELECT c.size, iif(c.size <= ?2, c.header, NULL) "
     "FROM carray(?1) wanted CROSS JOIN content_header c ON c.id = wanted.value"
 )
+_FIELDS: Final = (
+    "SELECT f.present & ?3, f.fields FROM carray(?1) wanted "
+    "LEFT JOIN content_fields f ON f.id = wanted.value AND f.present & ?2 = 0"
+)
+"""Where a message has one of the fields ``?2``, which are not kept there, the row is passed over."""
 _SMALL_OCTETS: Final = (
     "SELECT b.place, b.size, iif(b.size <= ?2, b.data, NULL) "
     "FROM carray(?1) wanted CROSS JOIN content c ON c.id = wanted.value CROSS JOIN blob b ON b.id = c.blob"
@@ -85,6 +95,10 @@ class Contents:
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Sizes, dates and object ids, in the order asked."""
         return await self._many(contents, _FACTS, ContentFacts._make, self._thread_prefix)
+
+    async def sizes_and_dates(self, contents: Sequence[ContentId]) -> list[tuple[int, int, int]]:
+        """Size, internal date and its zone, in the order asked."""
+        return await self._many(contents, _SIZES_AND_DATES, tuple)
 
     async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
         """When messages came into the mailbox (seconds since the epoch), in the order asked; ``None``: not there."""
@@ -122,6 +136,25 @@ class Contents:
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """The same for those of no more than ``largest`` octets, else ``None``."""
         return await self._many(contents, _SMALL_HEADERS, _header_if_small, largest)
+
+    async def header_fields(
+        self, contents: Sequence[ContentId], names: Collection[bytes], largest: int
+    ) -> list[bytes | None]:
+        """Some fields of the top headers of no more than ``largest`` octets, else ``None``, in the order asked."""
+        bits = bits_of(names)
+        select = FieldSelector(names).select
+        if bits is None:
+            return _selected(select, await self.small_headers(contents, largest))
+        rows = await self._many(contents, _FIELDS, tuple, bits & ~LISTED, LISTED & ~bits)
+        result: list[bytes | None] = [
+            select(fields) if others and fields is not None else fields for others, fields in rows
+        ]
+        gaps = [place for place, fields in enumerate(result) if fields is None]
+        if gaps:
+            headers = await self.small_headers([contents[place] for place in gaps], largest)
+            for place, fields in zip(gaps, _selected(select, headers), strict=True):
+                result[place] = fields
+        return result
 
     async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """Whole messages of no more than ``largest`` octets, else ``None``. Not kept: they are asked for once."""
@@ -217,6 +250,10 @@ def _header_if_small(row: tuple[int, bytes | None]) -> bytes | None:
 
 def _wire_if_small(row: tuple[bytes | None, bytes, bytes]) -> ContentWire | None:
     return None if row[0] is None else ContentWire._make(row)
+
+
+def _selected(select: Callable[[bytes], bytes], headers: Sequence[bytes | None]) -> list[bytes | None]:
+    return [None if header is None else select(header) for header in headers]
 
 
 def _octets_if_small(row: tuple[int, int, bytes | None]) -> bytes | None:

@@ -132,6 +132,10 @@ class MemberAccount:
         """Sizes, dates and object ids, in the order asked. Raises MessageDamaged."""
         return await self._account.facts(contents)
 
+    async def sizes_and_dates(self, contents: Sequence[ContentId]) -> list[tuple[int, int, int]]:
+        """Size, internal date (seconds since the epoch) and its zone (minutes) of each, in the order asked."""
+        return await self._account.sizes_and_dates(contents)
+
     async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
         """What SORT and THREAD compare, in the order asked. Raises MessageDamaged."""
         return await self._account.sorting(contents)
@@ -163,6 +167,12 @@ class MemberAccount:
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets. Raises MessageDamaged."""
         return await self._account.small_headers(contents, largest)
+
+    async def header_fields(
+        self, contents: Sequence[ContentId], names: Collection[bytes], largest: int
+    ) -> list[bytes | None]:
+        """The fields of these names, as select_fields gives them; ``None`` for headers beyond ``largest`` octets."""
+        return await self._account.header_fields(contents, names, largest)
 
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message from ``start`` on; reads only what is needed. Raises MessageDamaged."""

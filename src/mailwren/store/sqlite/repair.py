@@ -132,7 +132,8 @@ def _contents(tx: Transaction, check: AccountCheck) -> None:
         tx.connection,
         "SELECT id FROM content WHERE id NOT IN (SELECT id FROM content_wire) "
         "OR id NOT IN (SELECT id FROM content_header) "
-        "OR (id NOT IN (SELECT id FROM content_sort) AND id NOT IN (SELECT content FROM unsorted))",
+        "OR ((id NOT IN (SELECT id FROM content_sort) OR id NOT IN (SELECT id FROM content_fields)) "
+        "AND id NOT IN (SELECT content FROM unsorted))",
     )
     for content in {*check.unparsed, *(ContentId(each) for (each,) in incomplete)} - lost:
         _parse_again(tx, content)
@@ -143,6 +144,7 @@ def _parse_again(tx: Transaction, content: ContentId) -> None:
     tx.execute("INSERT OR REPLACE INTO content_wire VALUES(?, ?, ?, ?, ?)", (content, *staged.wire))
     tx.execute("INSERT OR REPLACE INTO content_header VALUES(?, ?, ?, ?, ?, ?)", (content, *staged.header))
     tx.execute(sort_rows.INSERT, (content, *staged.sorting))
+    tx.execute(sort_rows.INSERT_FIELDS, (content, *staged.fields))
     tx.execute(
         "UPDATE content SET sent_date = ?, sent_time = ? WHERE id = ?", (staged.sent_date, staged.sent_time, content)
     )

@@ -242,5 +242,16 @@ CREATE TABLE access_key(
 """
 # access_key: ``mailbox`` is an account's id and a mailbox's object id, as the mailbox can be somebody else's.
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING, _SORT, _ACCESS_KEYS)
+_LIST_FIELDS: Final = """
+CREATE TABLE content_fields(
+    id INTEGER PRIMARY KEY REFERENCES content(id),
+    present INTEGER NOT NULL,
+    fields BLOB
+) STRICT;
+INSERT OR IGNORE INTO unsorted SELECT id FROM content;
+"""
+# content_fields: the header fields that lists of messages show, see list_fields.py in message/; where there is no row
+#   or ``fields`` is NULL, the header tells. unsorted: what waits for its row here waits there as well.
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING, _SORT, _ACCESS_KEYS, _LIST_FIELDS)
 """Scripts in order; a database of ``user_version`` n has seen the first n of them."""

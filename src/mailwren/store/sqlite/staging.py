@@ -14,6 +14,7 @@ import apsw
 import zstandard
 
 from mailwren.base import limits
+from mailwren.message.list_fields import list_fields
 from mailwren.message.parse import parse_message
 from mailwren.message.sections import dump_part
 from mailwren.store.blobs.api import BlobHash, BlobStore
@@ -55,6 +56,7 @@ class Staged:
     wire: tuple[bytes, bytes, bytes, bytes]
     header: tuple[str, str, str, int, bytes]
     sorting: SortRow
+    fields: tuple[int, bytes | None]
     thread_keys: list[int]
     """Hashes of its own message-id (first, if it has one) and of those it refers to."""
 
@@ -105,6 +107,7 @@ def stage(octets: Octets, connection: apsw.Connection, blobs: BlobStore) -> Stag
             pack_header(header),
         ),
         sort_row(parsed.sort_keys),
+        list_fields(header),
         [thread_key(each) for each in keys],
     )
     # A row alone is no promise: its file may have been lost, and then these octets bring it back.

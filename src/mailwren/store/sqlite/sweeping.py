@@ -131,6 +131,7 @@ def remove_contents(connection: apsw.Connection, contents: Sequence[int]) -> lis
             "DELETE FROM content_wire WHERE id IN (SELECT value FROM carray(?))",
             "DELETE FROM content_header WHERE id IN (SELECT value FROM carray(?))",
             "DELETE FROM content_sort WHERE id IN (SELECT value FROM carray(?))",
+            "DELETE FROM content_fields WHERE id IN (SELECT value FROM carray(?))",
             "DELETE FROM unsorted WHERE content IN (SELECT value FROM carray(?))",
             "DELETE FROM content WHERE id IN (SELECT value FROM carray(?))",
             "DELETE FROM unreferenced WHERE content IN (SELECT value FROM carray(?))",

@@ -129,6 +129,22 @@ def decode_unlabelled(data: bytes, hint: str = "") -> str:
         data: the octets; ISO-2022-JP is known by its escapes.
         hint: the charset of the text around them, if there is any.
     """
+    text = read_unlabelled(data, hint)
+    return _decode_western(data) if text is None else text
+
+
+def is_readable(data: bytes, charset: str) -> bool:
+    """Whether octets mean something in the named charset, and that is known."""
+    codec = _codec(charset) if charset else None
+    if codec is None:
+        return False
+    if codec[0] == "ascii":
+        return read_unlabelled(data) is not None
+    return "\ufffd" not in decode(data, charset)
+
+
+def read_unlabelled(data: bytes, hint: str = "") -> str | None:
+    """As :func:`decode_unlabelled`, but ``None`` where nothing tells the charset."""
     if b"\x1b$" in data:
         return data.decode("iso2022_jp_ext", "replace")
     try:
@@ -141,7 +157,7 @@ def decode_unlabelled(data: bytes, hint: str = "") -> str:
             return data.decode(codec[0])
         except UnicodeDecodeError:
             pass
-    return _decode_western(data)
+    return None
 
 
 def _decode_western(data: bytes) -> str:

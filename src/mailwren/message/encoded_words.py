@@ -33,25 +33,51 @@ def decode_header(value: bytes, hint: str = "") -> str:
 
 def decode_words(text: str) -> str:
     """Text with its encoded words decoded; white space between two adjacent ones is dropped (RFC 2047 §6.2)."""
-    pieces: list[str] = []
-    charset = ""
-    octets: list[bytes] = []  # of adjacent words in one charset: some programs cut characters in two
+    return "".join(
+        [before + (charsets.decode(octets, charset) if octets else "") for before, charset, octets in _pieces(text)]
+    )
+
+
+def unreadable_octets(value: bytes, hint: str = "") -> bytes | None:
+    """The octets of a header field's value that is in no known charset, or not valid in its own (RFC 5255 §4.6).
+
+    Returns:
+        The value on one line without its transfer encoding, or ``None`` for one that can be read.
+    """
+    value = unfold(value)
+    if value.isascii() and b"=?" not in value:
+        return None
+    text = charsets.read_unlabelled(value, hint)
+    if text is not None and all(
+        charsets.is_readable(octets, charset) for _before, charset, octets in _pieces(text) if octets
+    ):
+        return None
+    pieces = _pieces(value.decode("latin-1"))
+    return b"".join([before.encode("latin-1") + octets for before, _charset, octets in pieces])
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str, bytes]]:
+    """Text as it stands, and the charset and octets of the encoded words behind it; none behind the last.
+
+    Adjacent words in one charset are one: some programs cut characters in two.
+    """
+    before, charset = "", ""
+    octets: list[bytes] = []
     position = 0
     for start, stop, word_charset, word_octets in _words(text):
         gap = text[position:start]
         adjacent = bool(octets) and (not gap or gap.isspace())
         if octets and not (adjacent and word_charset == charset):
-            pieces.append(charsets.decode(b"".join(octets), charset))
-            octets = []
+            yield before, charset, b"".join(octets)
+            before, octets = "", []
         if not adjacent:
-            pieces.append(gap)
+            before = gap
         charset = word_charset
         octets.append(word_octets)
         position = stop
     if octets:
-        pieces.append(charsets.decode(b"".join(octets), charset))
-    pieces.append(text[position:])
-    return "".join(pieces)
+        yield before, charset, b"".join(octets)
+    yield text[position:], "", b""
 
 
 def _words(text: str) -> Iterator[tuple[int, int, str, bytes]]:

@@ -2,17 +2,26 @@
 
 Texts stay as they are: which of them are equal and which come first is the collation's business, and differs with the
 comparator that a client chose (RFC 5255 §4.7) and with the Unicode version of the program that compares.
+
+Text in an unknown charset, or not valid in its own, is compared octet by octet and comes behind all other text
+(RFC 5255 §4.6). So each of its octets stands as a character that no collation changes and no other text has, in their
+order.
 """
+
+from typing import Final
 
 from mailwren.base import limits
 from mailwren.message import charsets
 from mailwren.message.address import Address, first_address
 from mailwren.message.api import SortKeys
 from mailwren.message.base_subject import base_subject
-from mailwren.message.encoded_words import decode_header
+from mailwren.message.encoded_words import decode_header, unreadable_octets
 from mailwren.message.header import Header, unfold
 from mailwren.message.message_ids import thread_identifiers
 from mailwren.message.text import header_charset
+
+_UNREADABLE: Final = {octet: 0xF0000 + octet for octet in range(256)}
+"""Characters for private use in place of octets."""
 
 
 def sort_keys(header: Header, hint: str = "") -> SortKeys:
@@ -22,13 +31,15 @@ def sort_keys(header: Header, hint: str = "") -> SortKeys:
         header: the message's header.
         hint: charset that 8-bit octets of the header are tried in when they are not UTF-8.
     """
-    subject = base_subject(decode_header(header.get(b"subject") or b"", hint))
+    value = header.get(b"subject") or b""
+    octets = unreadable_octets(value, hint)
+    subject = base_subject(decode_header(value, hint) if octets is None else octets.decode("latin-1"))
     sender, recipient = _first(header, b"from"), _first(header, b"to")
     own, references = thread_identifiers(
         header.get(b"message-id"), header.get(b"references"), header.get(b"in-reply-to")
     )
     return SortKeys(
-        subject.text,
+        subject.text if octets is None else subject.text.translate(_UNREADABLE),
         subject.is_reply,
         _mailbox(_first(header, b"cc"), hint),
         _mailbox(sender, hint),
@@ -60,13 +71,22 @@ def _display(address: Address | None, hint: str) -> str:
     """The display sort value (RFC 5957 §3): the decoded name, else the address."""
     if address is None:
         return ""
-    name = decode_header(address.name, hint)[: limits.SORT_TEXT] if address.name else ""
+    name = _name(address.name, hint)[: limits.SORT_TEXT] if address.name else ""
     if name or not address.mailbox:
         return name
     mailbox = _text(address.mailbox, hint)
     return mailbox if address.host is None else f"{mailbox}@{_text(address.host, hint)}"
 
 
+def _name(value: bytes, hint: str) -> str:
+    octets = unreadable_octets(value, hint)
+    return decode_header(value, hint) if octets is None else _unreadable(octets)
+
+
 def _text(octets: bytes, hint: str) -> str:
-    text = octets.decode("ascii") if octets.isascii() else charsets.decode_unlabelled(octets, hint)
-    return text[: limits.SORT_TEXT]
+    text = octets.decode("ascii") if octets.isascii() else charsets.read_unlabelled(octets, hint)
+    return (_unreadable(octets) if text is None else text)[: limits.SORT_TEXT]
+
+
+def _unreadable(octets: bytes) -> str:
+    return octets.decode("latin-1").translate(_UNREADABLE)

@@ -105,3 +105,23 @@ def test_parsing_gives_the_same_keys() -> None:
     found = parse_message(octets).sort_keys
     assert found == sort_keys_of(octets)
     assert (found.subject, found.display_sender) == ("Größe", "Jürgen")
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        (b"=?utf-8?q?=C3=A9?=", "\u00e9"),
+        (b"=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "\u00e9"),
+        (b"\xc3\xa9", "\u00e9"),
+        (b"=?us-ascii?q?=C3=A9?=", "\u00e9"),
+        (b"=?iso-8859-1?q?=E9?=", "\u00e9"),
+        (b"=?utf-8?q?=E9?=", "\U000f00e9"),
+        (b"\xe9", "\U000f00e9"),
+        (b"a =?utf-8?q?=E9?=", "\U000f0061\U000f0020\U000f00e9"),
+        (b"Re: =?x-klingon?q?a?=", "\U000f0061"),
+        (b"=?us-ascii?q?=E9?=", "\U000f00e9"),
+    ],
+)
+def test_text_that_cannot_be_read_is_its_octets(subject: bytes, text: str) -> None:
+    """In characters that come behind all others, in the order of octets (RFC 5255 §4.6)."""
+    assert sort_keys_of(b"Subject: " + subject + b"\r\n\r\n").subject == text

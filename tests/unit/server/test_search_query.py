@@ -7,7 +7,6 @@ import pytest
 from mailwren.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
-from mailwren.imap.errors import BadCommand
 from mailwren.imap.scanner import NUMBER_MAX
 from mailwren.imap.sequence_set import STAR, SequenceSet
 from mailwren.search.query import (
@@ -106,10 +105,11 @@ def test_each_key_has_its_query(key: SearchKey, query: Query) -> None:
     assert to_query(key, view_of(2, 4, 7, 9), SAVED, lambda: NOW + 0.9) == query
 
 
-def test_a_number_beyond_the_mailbox_is_the_clients_mistake() -> None:
-    """Message numbers must exist, UIDs need not."""
-    with pytest.raises(BadCommand):
-        to_query(SearchKey("SEQUENCE", messages=numbers((1, 5))), view_of(2, 4, 7, 9), SAVED, lambda: NOW + 0.9)
+def test_numbers_beyond_the_mailbox_name_no_message() -> None:
+    """Neither message numbers nor UIDs need to exist (RFC 7377 §2)."""
+    view = view_of(2, 4, 7, 9)
+    query = to_query(SearchKey("SEQUENCE", messages=numbers((3, 5))), view, SAVED, lambda: NOW + 0.9)
+    assert query == PositionIn(((2, 4),))
     assert to_query(SearchKey("UID", messages=numbers((50, 50))), view_of(2), SAVED, lambda: NOW + 0.9) == UidIn(
         RangeSet([(50, 50)])
     )

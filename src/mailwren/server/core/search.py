@@ -122,7 +122,6 @@ async def find(
         relevancies: takes how well messages fit, by position.
 
     Raises:
-        BadCommand: a message number that does not exist.
         Refused: an unknown charset, or keys nested too deep.
         StoreError: as it comes.
     """

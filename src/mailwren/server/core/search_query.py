@@ -62,24 +62,16 @@ def to_query(
 ) -> Query:
     """What a search key asks of the store.
 
+    Message numbers beyond the last message name none, and are no mistake in a search (RFC 7377 §2).
+
     Args:
         key: the parsed key.
         view: the session's numbering, for sets of message numbers, and its recent messages.
         saved: the UIDs that ``$`` stands for.
         clock: the time in seconds since the epoch.
         collation: how texts are compared, if the client chose (RFC 5255 §4.7).
-
-    Raises:
-        BadCommand: a message number that does not exist.
     """
     return _Translation(view, saved, clock, collation).query(key)
-
-
-def query_anywhere(
-    key: SearchKey, view: View, saved: RangeSet, clock: Callable[[], float], collation: Collation | None = None
-) -> Query:
-    """What a search key asks of any mailbox: message numbers beyond its end are no mistake (RFC 7377 §2)."""
-    return _Anywhere(view, saved, clock, collation).query(key)
 
 
 def lasting_query(
@@ -171,7 +163,7 @@ class _Translation:
             return UidIn(self._saved)
         if key.name == "UID":
             return UidIn(key.messages.resolve(self._view.last_uid()))
-        return PositionIn(tuple(self._view.resolve(key.messages, self._saved, by_uid=False)))
+        return PositionIn(tuple(_positions(key.messages, self._view.count)))
 
     def _of_texts(self, key: SearchKey) -> Query | None:
         test = self._text_test(key)
@@ -233,15 +225,6 @@ class _Translation:
                 return Or(tuple(map(ThreadId, thread_ids(key.number))))
             case _:
                 return None
-
-
-class _Anywhere(_Translation):
-    """Message numbers of a mailbox that the client need not know."""
-
-    def _of_messages(self, key: SearchKey) -> Query | None:
-        if key.messages is None or key.messages.saved or key.name == "UID":
-            return super()._of_messages(key)
-        return PositionIn(tuple(_positions(key.messages, self._view.count)))
 
 
 class _Lasting(_Translation):

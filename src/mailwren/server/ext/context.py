@@ -62,6 +62,8 @@ class Context:
     """The result's order, where it is not the mailbox's."""
     attributes: tuple[FetchItem, ...] = ()
     """What to send of new messages that come into the result (RFC 5465 §7)."""
+    names_mailbox: bool = False
+    """Whether the search was ESEARCH, whose answers say of which mailbox they are (RFC 7377 §2.1)."""
 
     def waiting(self, changed: RangeSet) -> RangeSet:
         """Those of the messages that came or changed that have to be looked at."""
@@ -123,7 +125,7 @@ class Contexts:
                 if key not in lost:
                     lost[key] = _lost(context.uids, current)
                 removed = context.take_gone(lost[key])
-                _send(session, _in_place(selected, context, removed), context)
+                _send(session, selected, _in_place(selected, context, removed), context)
         for context in self.by_tag.values():
             context.uids = current
 
@@ -152,7 +154,7 @@ class Contexts:
         await _send_new(session, selected, [(each[0], some) for each, some in zip(pending, found, strict=True)])
         for (context, waiting, modseq), matching in zip(pending, found, strict=True):
             if waiting:
-                _send(session, await _take(selected, context, waiting, matching), context)
+                _send(session, selected, await _take(selected, context, waiting, matching), context)
                 context.last_uid = max(context.last_uid, waiting.last)
             context.told = modseq
             await session.breathe()
@@ -189,11 +191,22 @@ Told: TypeAlias = tuple[tuple[int | str, ...], tuple[int | str, ...]]
 """The payloads of REMOVEFROM and ADDTO; empty where there is nothing to say."""
 
 
-def _send(session: "Session", told: Told, context: Context) -> None:
+def _send(session: "Session", selected: "Selected", told: Told, context: Context) -> None:
     """One ESEARCH response for what left the result and what came into it."""
     values = [(name, payload) for name, payload in zip(("REMOVEFROM", "ADDTO"), told, strict=True) if payload]
-    if values:
-        session.send(write_esearch(context.tag, context.by_uid, values))
+    if not values:
+        return
+    named = context.names_mailbox
+    session.send(
+        write_esearch(
+            context.tag,
+            context.by_uid,
+            values,
+            mailbox=selected.name if named else None,
+            uid_validity=selected.state.mailbox.uid_validity if named else 0,
+            utf8=session.utf8,
+        )
+    )
 
 
 def _in_place(selected: "Selected", context: Context, removed: list[int]) -> Told:
@@ -257,6 +270,7 @@ def keep(
     arrangement: Arrangement | None = None,
     *,
     attributes: tuple[FetchItem, ...] = (),
+    names_mailbox: bool = False,
 ) -> None:
     """Keep the client told of a search's result from now on, if there is room for that.
 
@@ -269,6 +283,7 @@ def keep(
         uids: what was found, ascending.
         arrangement: the result's order, where it is not the mailbox's.
         attributes: what to send of new messages that come into the result.
+        names_mailbox: the command was ESEARCH.
     """
     selected = session.mailbox
     if selected.contexts is None:
@@ -288,6 +303,7 @@ def keep(
         selected.view.last_uid(),
         arrangement,
         attributes,
+        names_mailbox,
     )
 
 

@@ -108,7 +108,6 @@ def _require(place: Place, rights: frozenset[str]) -> None:
 async def run_set_metadata(session: "Session", arguments: SetMetadata, _request: Request) -> Completion | None:
     """Set and remove entries, all or none (RFC 5464 §4.3)."""
     values = {entry.lower(): value for entry, value in arguments.values}
-    filters.check_values(values)
     if arguments.mailbox:
         place = await session.places.find(arguments.mailbox)
         account, mailbox = place.account, place.mailbox.id
@@ -116,6 +115,7 @@ async def run_set_metadata(session: "Session", arguments: SetMetadata, _request:
     else:
         if any(not entry.startswith(PRIVATE) for entry in values):
             raise Refused("The server's shared entries are set by its operator", b"NOPERM")
+        filters.check_values(values)  # which the server keeps, no mailbox does (RFC 5466 §3.2)
         account, mailbox, place = session.account, ALL_MAILBOXES, None
     todo: list[operations.Operation] = []
     if place is not None and SPECIAL_USE in values:

@@ -21,7 +21,7 @@ from mailwren.imap.ext.multisearch import MultiSearch
 from mailwren.imap.scanner import NUMBER_MAX
 from mailwren.search.plan import QueryTooDeep
 from mailwren.server.core.search_answer import Found, return_data, saved
-from mailwren.server.core.search_query import lasting_query, query_anywhere
+from mailwren.server.core.search_query import lasting_query, to_query
 from mailwren.server.ext import condstore, context, filters, gmail
 from mailwren.server.ext.mailbox_filter import Filter
 from mailwren.server.ext.utf8 import check_charset
@@ -122,6 +122,7 @@ class _Run:
                 query,
                 uids,
                 attributes=update_items(self.values.items()),
+                names_mailbox=True,
             )
             self.kept = True
         if uids and self.returns != {"SAVE"}:
@@ -132,7 +133,7 @@ class _Run:
     async def _find(self, mailbox: _Searched, relevancies: dict[int, int]) -> list[int]:
         """The positions of what matches."""
         dollar = self.dollar if mailbox.selected is not None else RangeSet()
-        query = query_anywhere(self.key, mailbox.view, dollar, self.session.context.wall_clock, self.session.comparator)
+        query = to_query(self.key, mailbox.view, dollar, self.session.context.wall_clock, self.session.comparator)
         try:
             return await self.session.context.search.search(
                 mailbox.account,

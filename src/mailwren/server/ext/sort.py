@@ -90,7 +90,6 @@ async def _sorted(session: "Session", key: SearchKey, order: Order, relevancies:
     """The positions in the view of the messages that match, in the order asked for.
 
     Raises:
-        BadCommand: a message number that does not exist.
         Refused: keys nested too deep.
         StoreError: as it comes.
     """
@@ -128,7 +127,7 @@ async def searched(session: "Session", key: SearchKey, charset: str) -> SearchKe
 
 
 def query_of(session: "Session", key: SearchKey) -> "Query":
-    """What is looked for in the selected mailbox. Raises BadCommand: a message number that does not exist."""
+    """What is looked for in the selected mailbox."""
     return to_query(key, session.mailbox.view, session.saved, session.context.wall_clock, session.comparator)
 
 

@@ -13,13 +13,24 @@ _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd]+"
 )
 """Control characters and what senders pad their own previews with."""
+_TRIED: Final = 3
+"""Texts that are looked at before a message counts as one without any."""
 
 
 def preview(octets: Octets, root: Part) -> str:
-    """At most 256 characters of the first text that is meant for reading, on one line; empty without any."""
-    part = _readable(root)
-    if part is None:
-        return ""
+    """At most 256 characters of the first text that is meant for reading, on one line; empty without any.
+
+    Where that is empty, as the plain form of many an HTML letter is, the next ones are tried.
+    """
+    parts = _readable(root)
+    for part in parts[:_TRIED]:
+        text = _beginning(octets, part)
+        if text:
+            return text
+    return ""
+
+
+def _beginning(octets: Octets, part: Part) -> str:
     length = limits.PREVIEW_HTML if part.subtype == "html" else limits.PREVIEW_PLAIN
     text = "\n" + part_text(octets, part, length)
     if "\n>" in text:
@@ -34,19 +45,20 @@ def _one_line(text: str) -> str:
     return line[: limits.PREVIEW].rstrip()
 
 
-def _readable(root: Part) -> Part | None:
-    """The first plain text that is no attachment, else the first text at all, in enclosed messages as a last resort."""
-    best: tuple[int, Part] | None = None
+def _readable(root: Part) -> list[Part]:
+    """The texts, best first: plain ones that are no attachments, then others, those in enclosed messages at the end."""
+    found: list[tuple[int, Part]] = []
     waiting = [(0, root)]
     while waiting:
         penalty, part = waiting.pop()
         if part.type == "text":
             rank = penalty + (part.disposition == "attachment") * 4 + (part.subtype not in {"plain", "html"}) * 2
-            rank += part.subtype != "plain"
-            if best is None or rank < best[0]:
-                best = rank, part
-            if rank == 0:
-                break
+            found.append((rank + (part.subtype != "plain"), part))
         penalty += 8 * part.is_message
         waiting.extend([(penalty, child) for child in reversed(part.children)])
-    return best[1] if best else None
+    found.sort(key=_rank)
+    return [part for _, part in found]
+
+
+def _rank(found: tuple[int, Part]) -> int:
+    return found[0]

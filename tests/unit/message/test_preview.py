@@ -33,11 +33,14 @@ ENCLOSED = b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nenclosed text
         ([CALENDAR, HTML], "html text"),
         ([ENCLOSED, HTML], "html text"),
         ([ENCLOSED], "enclosed text"),
+        ([b"Content-Type: text/plain\r\n\r\n \r\n", HTML], "html text"),
+        ([b"Content-Type: text/plain\r\n\r\n", ENCLOSED], "enclosed text"),
+        ([b"Content-Type: text/plain\r\n\r\n"] * 3 + [HTML], ""),
         ([b"Content-Type: image/png\r\n\r\nx"], ""),
     ],
 )
 def test_the_part_to_read(parts: list[bytes], text: str) -> None:
-    """Plain text goes before HTML, text before attachments, the message before what it encloses."""
+    """Plain text goes before HTML, text before attachments, the message before what it encloses; three are tried."""
     assert preview_of(_multipart(*parts)) == text
 
 

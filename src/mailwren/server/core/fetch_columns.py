@@ -196,7 +196,7 @@ def _preview(item: FetchItem) -> Column:
 
     async def values(batch: Batch) -> Sequence[Cell]:
         texts = await batch.account.previews(batch.contents)
-        encoded = (text[: limits.PREVIEW_TOLD].encode("utf-8") for text in texts)
+        encoded = (text[: limits.PREVIEW_TOLD].rstrip().encode("utf-8") for text in texts)
         return [b"%b%b%b" % (before, wire.string(text, batch.utf8), behind) for text in encoded]
 
     return Column(values, _no_gaps)

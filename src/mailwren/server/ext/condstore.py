@@ -29,6 +29,7 @@ def enable(session: "Session") -> None:
     session.condstore = True
     if session.selected is not None:
         send_highest_modseq(session, session.selected.view.complete)
+        session.selected.modseq_due = False
 
 
 def send_highest_modseq(session: "Session", modseq: ModSeq) -> None:

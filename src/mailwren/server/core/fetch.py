@@ -14,6 +14,7 @@ from mailwren.message.stream_decoder import UnknownEncoding
 from mailwren.server.core.fetch_columns import Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
 from mailwren.server.ext import condstore, messagelimit
+from mailwren.server.ext.gmail_items import in_gmails_order
 from mailwren.server.ext.partial import count, page
 from mailwren.server.ext.qresync import narrow
 from mailwren.server.fetch_form import fetch_form
@@ -88,7 +89,7 @@ def _distinct(session: "Session", arguments: Fetch, request: Request) -> list[Fe
     distinct = list(dict.fromkeys(_plain(item) for item in arguments.items))
     if MODSEQ_ITEM not in distinct and "CHANGEDSINCE" in dict(arguments.modifiers):
         distinct.append(MODSEQ_ITEM)
-    return [_UID, *distinct] if by_uid and _UID not in distinct else distinct
+    return in_gmails_order([_UID, *distinct] if by_uid and _UID not in distinct else distinct)
 
 
 def _plain(item: FetchItem) -> FetchItem:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import FlagSetId, MailboxId
+from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.ext.gmail import write_labels
 from mailwren.store.values import INBOX, Mailbox
 
@@ -18,6 +19,15 @@ _ID_DIGITS: Final = 10
 """Characters of an EMAILID behind its first that make its number: 60 bits."""
 
 _THREAD_NUMBERS: Final = 2**63
+
+_ORDER: Final = {"X-GM-THRID": 0, "X-GM-MSGID": 1, "X-GM-LABELS": 2}
+
+
+def in_gmails_order(items: list[FetchItem]) -> list[FetchItem]:
+    """Gmail's items before all others, in the order in which Gmail sends them: getmail understands no other."""
+    if not any(item.name in _ORDER for item in items):
+        return items
+    return sorted(items, key=lambda item: _ORDER.get(item.name, len(_ORDER)))
 
 
 # --- numbers ------------------------------------------------------------------------------------------------

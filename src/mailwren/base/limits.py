@@ -237,6 +237,40 @@ SORTED_CONTEXT: Final = 50_000
 SEARCH_KEPT: Final = 16 * 1024 * 1024
 """Octets of headers and texts that one search keeps for its next key."""
 
+# --- the search index ---------------------------------------------------------------------------------------
+INDEX_WORDS: Final = 20_000
+"""Distinct words of one message that are indexed; one with more (a table of numbers) is looked at by every search."""
+INDEX_VALUE: Final = 4000
+"""Characters of one value of a field that are indexed; a message with more recipients is looked at."""
+INDEX_READ: Final = 200
+"""Rows that are read at a time to be indexed: bounds memory, and no transaction stays open meanwhile."""
+INDEX_CONTENTS: Final = 4096
+"""Messages that are indexed together in memory, some 100 MB at worst; then they are written as one segment."""
+INDEX_POSTINGS: Final = 2_000_000
+"""Words of all these messages together; beyond it they are written sooner."""
+INDEX_SEGMENT: Final = 48 * 1024 * 1024
+"""Octets of a segment that is merged with no other any more: merging takes a few times that in memory."""
+INDEX_MERGED: Final = 2
+"""A segment is merged with the next one unless it has more than so many times its messages: few of both."""
+INDEX_FEW: Final = 100
+"""New messages that wait for others to be indexed with: as many are searched in a tenth of a second."""
+INDEX_FEW_SECONDS: Final = 60.0
+"""How long so few wait."""
+INDEX_SECONDS: Final = 3.0
+"""How long more of them wait: what is delivered within that time is indexed together."""
+INDEX_IDLE_SECONDS: Final = 60.0
+"""How long the indexing process stays without work; it takes some 30 MB."""
+INDEX_RETRY_SECONDS: Final = 60.0
+"""Pause after indexing failed."""
+INDEX_CACHED: Final = 128 * 1024 * 1024
+"""Octets of vocabularies that a process keeps in memory: one of a large mailbox takes a few megabytes."""
+INDEX_ACCOUNTS: Final = 500
+"""Accounts whose index is kept open, each with up to some dozen files."""
+INDEX_ANSWERS: Final = 8
+"""Answers of one account's index that are kept: for the next mailbox of one search, and the next page of a result."""
+INDEX_ANSWER: Final = 100_000
+"""Messages of the largest answer that is kept."""
+
 # --- connections --------------------------------------------------------------------------------------------
 CONNECTIONS: Final = 20_000
 """Connections of one worker; beyond it a new one is refused with BYE."""

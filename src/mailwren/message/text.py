@@ -13,10 +13,16 @@ from mailwren.message.structure import Octets
 from mailwren.message.transfer import UnknownEncoding, decode_transfer
 
 
-def header_text(block: bytes) -> str:
-    """All fields of a header block, decoded, one ``name: value`` to a line, names in lower case."""
+def header_text(block: bytes, hint: str | None = None) -> str:
+    """All fields of a header block, decoded, one ``name: value`` to a line, names in lower case.
+
+    Args:
+        block: the header block, or some fields of one.
+        hint: the charset that 8-bit octets are tried in; by default what the block's own Content-Type says.
+    """
     header = Header(block)
-    hint = header_charset(header, block)
+    if hint is None:
+        hint = header_charset(header, block)
     return "\n".join([f"{name.decode('ascii')}: {decode_header(value, hint)}" for name, value in header.fields])
 
 

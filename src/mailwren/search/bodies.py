@@ -36,7 +36,7 @@ class WholeMessage:
     def blocks(self) -> Iterator[bytes]:
         """Its header, then the MIME headers of its parts."""
         yield self._octets[: self._root.body_start]
-        for part in _with_mime_header(self._root):
+        for part in with_mime_header(self._root):
             yield self._octets[part.header_start : part.body_start]
 
     def texts(self) -> list[str]:
@@ -48,7 +48,7 @@ class WholeMessage:
 
 async def large_blocks(account: Account, content: ContentId, root: Part) -> AsyncIterator[bytes]:
     """The header blocks of a large message, each as far as headers are looked into."""
-    for part in (root, *_with_mime_header(root)):
+    for part in (root, *with_mime_header(root)):
         length = min(part.body_start - part.header_start, limits.HEADER_PARSED)
         if length:
             yield await account.read(content, part.header_start, length)
@@ -63,7 +63,7 @@ async def large_texts(account: Account, content: ContentId, root: Part, overlap:
         root: its parts.
         overlap: how many characters of a piece come again with the next one.
     """
-    for part in _all_parts(root):
+    for part in all_parts(root):
         if part.file_name:
             yield part.file_name
         if part.type == "text":
@@ -140,7 +140,7 @@ def _cut(octets: bytes) -> int:
     return line_end if line_end or len(octets) < limits.SEARCH_WINDOW else whole
 
 
-def _all_parts(root: Part) -> Iterator[Part]:
+def all_parts(root: Part) -> Iterator[Part]:
     """The parts in the message's order; no recursion, whatever the nesting."""
     waiting = [root]
     while waiting:
@@ -149,10 +149,10 @@ def _all_parts(root: Part) -> Iterator[Part]:
         yield part
 
 
-def _with_mime_header(root: Part) -> Iterator[Part]:
+def with_mime_header(root: Part) -> Iterator[Part]:
     """The parts that have a MIME header: all but the message itself and the messages enclosed in it."""
     enclosed = {id(root)}
-    for part in _all_parts(root):
+    for part in all_parts(root):
         if part.is_message:
             enclosed.add(id(part.children[0]))
         if id(part) not in enclosed:

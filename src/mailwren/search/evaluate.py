@@ -15,9 +15,12 @@ from typing import Final
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId
 from mailwren.base.ranges import RangeSet
+from mailwren.search.content_rows import ContentRowsCache
 from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts, read_saved
 from mailwren.search.fields import FieldCache
 from mailwren.search.fuzzy import relevancy
+from mailwren.search.index.answers import Answer, candidates
+from mailwren.search.index.asking import Indexes
 from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.plan import (
     AndStep,
@@ -29,6 +32,7 @@ from mailwren.search.plan import (
     OrStep,
     Step,
     Test,
+    TextTest,
     leaves,
     plan,
 )
@@ -66,6 +70,9 @@ _BLOCK: Final = {
 }
 """Rows of one block by the dearest step: well under a millisecond for arrays, a few megabytes for the others."""
 
+_FEW: Final = 16
+"""Messages that are looked at rather than asking the index."""
+
 
 class SearchEngine:
     """Searches mailboxes; one for all sessions of a process, so that they share what it remembers.
@@ -74,6 +81,7 @@ class SearchEngine:
         clock: monotonic seconds.
         slice_seconds: how long a search holds the event loop before others have their turn.
         others: how they are given it.
+        indexes: what answers text tests without looking at the messages, as far as it knows them.
     """
 
     def __init__(
@@ -81,12 +89,15 @@ class SearchEngine:
         clock: Callable[[], float] = monotonic,
         slice_seconds: float = limits.SLICE_SECONDS,
         others: Others = next_round,
+        indexes: Indexes | None = None,
     ) -> None:
         self._clock = clock
         self._slice = slice_seconds
         self._others = others
         self._facts = FactCache()
         self._fields = FieldCache()
+        self._indexes = indexes
+        self._rows = ContentRowsCache()
 
     async def search(
         self,
@@ -120,14 +131,17 @@ class SearchEngine:
         step = plan(query)
         snapshot = Snapshot(state, view_uids, length)
         pace = Pace(self._clock, self._slice, self._others)
-        costs = [leaf.cost for leaf in leaves(step)]
+        tests = list(leaves(step))
+        costs = [leaf.cost for leaf in tests]
         columns = self._facts.columns(state) if Cost.FACTS in costs else FactColumns(snapshot.uids)
         fields = partial(self._fields.values, state)
         keep = sum(cost >= Cost.HEADER for cost in costs) > 1
-        reader = Reader(account, snapshot.contents, fields, pace, keep=keep)
+        answers = await self._ask(account, tests, snapshot.count, among, pace)
+        reader = Reader(account, snapshot.contents, fields, pace, answers, keep=keep)
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
-        for block in snapshot.blocks(_BLOCK[step.cost], among):
+        chosen = self._chosen(state, snapshot, step, answers)
+        for block in snapshot.blocks(_BLOCK[step.cost], among, chosen):
             if progress is not None:
                 progress(block[0], snapshot.count)
             rows = await evaluation.block(step, block)
@@ -138,6 +152,25 @@ class SearchEngine:
                 relevancies.update(zip(positions, scores, strict=True))
             await pace.rest()
         return result
+
+    async def _ask(
+        self, account: Account, tests: list[LeafStep], count: int, among: RangeSet | None, pace: Pace
+    ) -> dict[TextTest, Answer]:
+        """What the index tells of the tests that look into messages."""
+        if self._indexes is None or min(count, count if among is None else len(among)) <= _FEW:
+            return {}
+        asked = [leaf.test for leaf in tests if isinstance(leaf.test, HeaderContains | BodyContains | TextContains)]
+        return await self._indexes.ask(account, asked, pace) if asked else {}
+
+    def _chosen(
+        self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[TextTest, Answer]
+    ) -> list[int] | None:
+        """The rows that have to be evaluated; ``None`` for all."""
+        wanted = candidates(step, answers)
+        if wanted is None:
+            return None
+        covered = next(iter(answers.values())).covered
+        return self._rows.of(state, snapshot.contents).rows(wanted, covered, snapshot.count)
 
 
 class _Evaluation:

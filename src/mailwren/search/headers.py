@@ -9,7 +9,7 @@ from typing import Final
 
 from mailwren.message.encoded_words import decode_header
 from mailwren.message.header import Header, unfold
-from mailwren.message.text import header_text
+from mailwren.message.text import header_charset, header_text
 from mailwren.search.needle import Needle
 
 _DIRECT: Final = 64 * 1024
@@ -35,13 +35,17 @@ class FieldTest:
 
     def __call__(self, block: bytes) -> bool:
         """Whether the block matches."""
-        return any(map(self._matches, self._values(block)))
+        values = self._values(block)
+        hint = _hint(block) if values else ""
+        return any(self._matches(value, hint) for value in values)
 
     def folded(self, block: bytes) -> list[str]:
         """The values of the block's fields as they are compared."""
+        values = self._values(block)
+        hint = _hint(block) if values else ""
         return [
-            self.needle.fold(unfold(value).decode("ascii") if is_plain(value) else decode_header(value))
-            for value in self._values(block)
+            self.needle.fold(unfold(value).decode("ascii") if is_plain(value) else decode_header(value, hint))
+            for value in values
         ]
 
     def _values(self, block: bytes) -> list[bytes]:
@@ -65,10 +69,10 @@ class FieldTest:
         found = lowered.find(self._line, position)
         return found + len(self._line) if found >= 0 else 0
 
-    def _matches(self, value: bytes) -> bool:
+    def _matches(self, value: bytes, hint: str) -> bool:
         if is_plain(value) and self.needle.collation is None:
             return self.needle.is_ascii and self.needle.octets in unfold(value).lower()
-        return self.needle.is_in(decode_header(value))
+        return self.needle.is_in(decode_header(value, hint))
 
 
 class BlockTest:
@@ -86,7 +90,9 @@ class BlockTest:
         """Whether the block matches."""
         if not self._direct or self._stands_in(block) or len(block) > _DIRECT or b"\n" not in block:
             return self._needle.is_in(header_text(block))
-        return any(self._needle.is_in(header_text(field)) for field in _encoded_fields(block))
+        fields = _encoded_fields(block)
+        hint = _hint(block) if fields else ""
+        return any(self._needle.is_in(header_text(field, hint)) for field in fields)
 
     def _stands_in(self, block: bytes) -> bool:
         """Whether the needle can stand in fields that are plain; white space is not compared, it may be folded."""
@@ -111,6 +117,11 @@ def _encoded_fields(block: bytes) -> list[bytes]:
         result.append(block[start:stop] + b"\n")
         found = _ENCODED.search(block, stop)
     return result
+
+
+def _hint(block: bytes) -> str:
+    """The charset that the block's 8-bit octets are tried in."""
+    return "" if block.isascii() else header_charset(Header(block), block)
 
 
 def is_plain(octets: bytes) -> bool:

@@ -1,7 +1,7 @@
 """The tests that look into messages: headers in batches, bodies one by one, others having their turn in between."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from mailwren.base import limits
@@ -14,6 +14,7 @@ from mailwren.search.bodies import WholeMessage, large_blocks, large_texts
 from mailwren.search.fields import SEPARATOR, FieldValues
 from mailwren.search.fuzzy import BODY, FIELDS, OTHER_FIELD, SUBJECT, FuzzyText, Hits
 from mailwren.search.headers import BlockTest, FieldTest
+from mailwren.search.index.answers import Answer
 from mailwren.search.needle import Needle
 from mailwren.search.pace import Pace
 from mailwren.search.plan import PlainTextTest, TextTest
@@ -35,6 +36,7 @@ class Reader:
         contents: the content of each row.
         fields: what is known of a header field, by its name.
         pace: lets others run.
+        answers: what the index tells of tests: only where it is not certain are messages read.
         keep: whether what was read is wanted again before :meth:`forget`, because several tests look at it.
     """
 
@@ -44,6 +46,7 @@ class Reader:
         contents: "array[int]",
         fields: Callable[[str], FieldValues],
         pace: Pace,
+        answers: Mapping[TextTest, Answer],
         *,
         keep: bool,
     ) -> None:
@@ -51,6 +54,7 @@ class Reader:
         self._contents = contents
         self._fields = fields
         self._pace = pace
+        self._answers = answers
         self._keep = limits.SEARCH_KEPT if keep else 0
         self._room = self._keep
         self._headers: dict[int, bytes | None] = {}
@@ -72,6 +76,14 @@ class Reader:
         """Those of ``rows`` that match."""
         if isinstance(test, Resembles):
             return await self._resembling(test.test, rows)
+        answer = self._answers.get(test)
+        if answer is None:
+            return await self._looked_at(test, rows)
+        certain, open_rows = answer.split(self._contents, rows)
+        found = await self._looked_at(test, open_rows) if open_rows else []
+        return sorted(certain + found) if found else certain
+
+    async def _looked_at(self, test: PlainTextTest, rows: Rows) -> list[int]:
         prepared = self._tests.get(test)
         if prepared is None:
             prepared = self._tests[test] = _prepared(test)

@@ -72,8 +72,13 @@ class Snapshot:
             if start < min(stop, length)
         ]
 
-    def blocks(self, size: int, among: RangeSet | None = None) -> Iterator[Rows]:
-        """All rows, or those of some UIDs, ascending, in blocks of about ``size``."""
+    def blocks(self, size: int, among: RangeSet | None = None, chosen: "list[int] | None" = None) -> Iterator[Rows]:
+        """All rows, or those of some UIDs, and of these the chosen ones; ascending, in blocks of about ``size``."""
+        if chosen is not None:
+            rows = chosen if among is None else within(chosen, self.spans_of_uids(among))
+            for start in range(0, len(rows), size):
+                yield rows[start : start + size]
+            return
         if among is None:
             for start in range(0, self.count, size):
                 yield range(start, min(start + size, self.count))

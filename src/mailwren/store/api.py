@@ -150,6 +150,14 @@ class Account(Protocol):
         """
         ...
 
+    async def last_content(self) -> ContentId:
+        """The last content id given out: those of messages that come in later are higher."""
+        ...
+
+    async def email_ids(self, contents: Sequence[ContentId]) -> dict[ContentId, str]:
+        """The object ids of those of some contents that are still stored."""
+        ...
+
     async def access_key(self, scope: str) -> bytes | None:
         """The account's secret for URLs of a mailbox, if there is one; see ``operations.GiveAccessKey``."""
         ...

@@ -132,6 +132,15 @@ class FakeAccount:
         """By key."""
         return [each for each in self.boxes.values() if each.id in mailboxes]
 
+    async def last_content(self) -> ContentId:
+        """The last one added."""
+        return ContentId(0)
+
+    async def email_ids(self, contents: Sequence[ContentId]) -> dict[ContentId, str]:
+        """Nobody asks."""
+        del contents
+        return {}
+
     async def access_key(self, scope: str) -> bytes | None:
         """There are none."""
         del scope

@@ -28,7 +28,7 @@ from mailwren.store.operations import Operation, Outcome
 from mailwren.store.sqlite.access_keys import read_access_key
 from mailwren.store.sqlite.annotations import read_annotation_changes, read_annotations
 from mailwren.store.sqlite.commit import Committed
-from mailwren.store.sqlite.contents import Contents
+from mailwren.store.sqlite.contents import Contents, read_email_ids
 from mailwren.store.sqlite.database import open_reader
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
 from mailwren.store.sqlite.flag_sets import FlagSets
@@ -281,6 +281,22 @@ class SqliteAccount:
     async def read(self, content: ContentId, start: int = 0, length: int | None = None) -> bytes:
         """Octets of a message from ``start`` on; reads only what is needed. Raises MessageDamaged."""
         return await self._contents.read(content, start, length)
+
+    async def last_content(self) -> ContentId:
+        """The last content id given out."""
+        return self._last_content()
+
+    @translated
+    def _last_content(self) -> ContentId:
+        return ContentId(fetch_value(self._reader, "SELECT content FROM meta"))
+
+    async def email_ids(self, contents: Sequence[ContentId]) -> dict[ContentId, str]:
+        """The object ids of those of some contents that are still stored."""
+        return self._email_ids(contents)
+
+    @translated
+    def _email_ids(self, contents: Sequence[ContentId]) -> dict[ContentId, str]:
+        return read_email_ids(self._reader, contents)
 
     async def access_key(self, scope: str) -> bytes | None:
         """The account's secret for URLs of a mailbox, if there is one."""

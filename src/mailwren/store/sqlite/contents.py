@@ -25,6 +25,7 @@ from mailwren.store.blobs.api import BlobStore, DamagedBlob
 from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
+from mailwren.store.sqlite.rows import fetch
 from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE
 from mailwren.store.sqlite.sort_rows import sort_row_of
 from mailwren.store.values import ContentFacts, ContentSorting, ContentWire
@@ -224,6 +225,12 @@ class Contents:
             raise MessageDamaged(f"a message's file is damaged: {error}") from error
         except FAILURES as error:
             raise as_store_error(error) from error
+
+
+def read_email_ids(connection: apsw.Connection, contents: Sequence[int]) -> dict[ContentId, str]:
+    """The object ids of those of some contents that are stored. Raises apsw.Error."""
+    statement = "SELECT id, email_id FROM content WHERE id IN (SELECT value FROM carray(?))"
+    return dict(fetch(connection, statement, (apsw.carray(array("q", contents)),))) if contents else {}
 
 
 def decompressed(data: bytes, size: int) -> bytes:

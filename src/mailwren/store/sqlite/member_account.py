@@ -178,6 +178,14 @@ class MemberAccount:
         """Octets of a message from ``start`` on; reads only what is needed. Raises MessageDamaged."""
         return await self._account.read(content, start, length)
 
+    async def last_content(self) -> ContentId:
+        """The last content id given out."""
+        return await self._account.last_content()
+
+    async def email_ids(self, contents: Sequence[ContentId]) -> dict[ContentId, str]:
+        """The object ids of those of some contents that are still stored."""
+        return await self._account.email_ids(contents)
+
     async def access_key(self, scope: str) -> bytes | None:
         """The account's secret for URLs of a mailbox, if there is one."""
         return await self._account.access_key(scope)

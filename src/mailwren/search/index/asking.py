@@ -1,0 +1,293 @@
+"""The index of one account as searches ask it: its segments open, their vocabularies in memory as far as there is room.
+
+A search asks for what is there now. A segment that turns out to be damaged is removed, and what it stood for is looked
+at message by message, until it is built anew.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from mailwren.base import limits
+from mailwren.base.ids import ContentId
+from mailwren.base.logs import log
+from mailwren.search.index import folder as places
+from mailwren.search.index.answers import Answer
+from mailwren.search.index.folder import Range
+from mailwren.search.index.segment import IndexDamaged, Posting, Segment, Zone
+from mailwren.search.index.validity import is_valid
+from mailwren.search.index.words import Place, Question, Wanted, question
+from mailwren.search.index.zones import BODY, FIELDS, HEADER, SUBJECT, values_of
+from mailwren.search.needle import fold_linear
+from mailwren.search.pace import Pace
+from mailwren.search.plan import TextTest
+from mailwren.search.query import BodyContains, HeaderContains, TextContains
+from mailwren.store.api import Account
+from mailwren.store.errors import StoreError
+
+_FEW: Final = 32
+"""Candidates that are looked at rather than asking the index for more of the needle's words."""
+_ZONES: Final[dict[type, tuple[str, ...]]] = {
+    BodyContains: (BODY,),
+    TextContains: (HEADER, BODY),
+    HeaderContains: (HEADER,),
+}
+_WORDS_AT_ONCE: Final = 256
+"""Words whose postings are joined before others have their turn."""
+
+
+_About = tuple[tuple[str, ...], str, Question]
+"""The zones to ask, the folded needle, and the question."""
+_Key = tuple[tuple[str, ...], str, bool]
+"""The same for telling answers apart."""
+
+
+class ZoneCache:
+    """Zones of all accounts' segments, those used last, within a bound on memory."""
+
+    __slots__ = ("_limit", "_size", "_zones")
+
+    def __init__(self, octets: int = limits.INDEX_CACHED) -> None:
+        self._limit: Final = octets
+        self._size = 0
+        self._zones: Final[OrderedDict[tuple[Segment, str], Zone]] = OrderedDict()
+
+    async def zone(self, segment: Segment, name: str) -> Zone:
+        """A zone, read in a thread if it is not there. Raises OSError, IndexDamaged."""
+        zone = self._zones.get((segment, name))
+        if zone is None:
+            zone = await asyncio.get_running_loop().run_in_executor(None, segment.zone, name)
+            if (segment, name) not in self._zones:
+                self._zones[segment, name] = zone
+                self._size += zone.octets
+        self._zones.move_to_end((segment, name))
+        while self._size > self._limit and len(self._zones) > 1:
+            self._size -= self._zones.popitem(last=False)[1].octets
+        return zone
+
+    def drop(self, segments: Collection[Segment]) -> None:
+        """Forget the zones of segments that are no more."""
+        for key in [key for key in self._zones if key[0] in segments]:
+            self._size -= self._zones.pop(key).octets
+
+
+class AccountIndex:
+    """One account's index.
+
+    Args:
+        account: the account's folder.
+        zones: where vocabularies are kept.
+        damaged: called after something was found damaged and removed.
+    """
+
+    __slots__ = ("_account", "_answers", "_damaged", "_folder", "_lock", "_segments", "_state", "_zones")
+
+    def __init__(self, account: Path, zones: ZoneCache, damaged: Callable[[], None]) -> None:
+        self._account: Final = account
+        self._folder: Final = places.index_folder(account)
+        self._zones: Final = zones
+        self._damaged: Final = damaged
+        self._lock: Final = asyncio.Lock()
+        self._state = 0
+        self._segments: tuple[Segment, ...] = ()
+        self._answers: OrderedDict[_Key, Answer] = OrderedDict()
+
+    async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
+        """What the index tells of some tests; nothing of those that it cannot help with.
+
+        Raises:
+            StoreError: the store could not be read.
+        """
+        asked = {test: about for test in tests if (about := _about(test)) is not None}
+        if not asked:
+            return {}
+        segments = await self._refreshed(account)
+        result: dict[TextTest, Answer] = {}
+        for test, (zones, folded, wanted) in asked.items() if segments else ():
+            key = zones, folded, wanted.is_certain
+            known = self._answers.get(key)
+            if known is None:
+                known = await self._answer(segments, zones, wanted, pace)
+                if segments is self._segments and len(known.certain) + len(known.possible) <= limits.INDEX_ANSWER:
+                    self._keep(key, known)
+            result[test] = known
+        # Where a segment was found damaged in between, some answers know less than others: let none be used.
+        return result if len({each.covered for each in result.values()}) == 1 else {}
+
+    def _keep(self, key: _Key, answer: Answer) -> None:
+        self._answers[key] = answer
+        if len(self._answers) > limits.INDEX_ANSWERS:
+            self._answers.popitem(last=False)
+
+    # --- which segments there are -------------------------------------------------------------------------------
+    async def _refreshed(self, account: Account) -> tuple[Segment, ...]:
+        if places.state_of(self._folder) != self._state:
+            async with self._lock:
+                # Noted before looking: what changes meanwhile is looked at again.
+                state = places.state_of(self._folder)
+                if state != self._state:
+                    await self._open(account)
+                    self._state = state
+        return self._segments
+
+    async def _open(self, account: Account) -> None:
+        open_before = {segment.path.name: segment for segment in self._segments}
+        loop = asyncio.get_running_loop()
+        opened, complete = await loop.run_in_executor(None, partial(_opened, self._folder, open_before))
+        kept: list[Segment] = []
+        for segment in opened:
+            if segment in self._segments or await self._is_valid(account, segment):
+                kept.append(segment)
+            else:
+                log.warning("a part of a search index belongs to other mail", file=str(segment.path))
+                self._discard(segment)
+        self._zones.drop(set(self._segments).difference(kept))
+        self._segments = tuple(kept)
+        self._answers.clear()
+        if not complete:
+            self._damaged()
+
+    async def _is_valid(self, account: Account, segment: Segment) -> bool:
+        database = places.database_identity(self._account)
+        known = await account.email_ids([ContentId(content) for content, _ in segment.facts.samples])
+        return is_valid(segment.facts, database, await account.last_content(), known)
+
+    def _discard(self, segment: Segment) -> None:
+        segment.path.unlink(missing_ok=True)
+        self._damaged()
+
+    # --- answers ------------------------------------------------------------------------------------------------
+    async def _answer(self, segments: Sequence[Segment], zones: Sequence[str], wanted: Question, pace: Pace) -> Answer:
+        certain: set[int] = set()
+        possible: set[int] = set()
+        covered: list[Range] = []
+        for segment in segments:
+            try:
+                numbers: set[int] = set()
+                for name in zones:
+                    zone = await self._zones.zone(segment, name)
+                    numbers |= await _holding(segment, zone, wanted, pace)
+                contents = segment.contents()
+            except (IndexDamaged, OSError) as error:
+                log.warning("a part of a search index is damaged", file=str(segment.path), reason=str(error))
+                self._discard(segment)
+                continue
+            (certain if wanted.is_certain else possible).update(map(contents.__getitem__, numbers))
+            unsure = {number for name in zones for number in segment.facts.unsure.get(name, ())}
+            possible.update(map(contents.__getitem__, unsure - numbers))
+            _cover(covered, (segment.facts.first, segment.facts.last))
+        return Answer(certain, possible, tuple(covered))
+
+
+def _opened(folder: Path, known: Mapping[str, Segment]) -> tuple[list[Segment], bool]:
+    """The segments of a folder, those that are open already among them, and whether none was found damaged."""
+    result: list[Segment] = []
+    complete = True
+    for _, path in places.segments(folder):
+        segment = known.get(path.name)
+        try:
+            result.append(Segment(path) if segment is None or not segment.is_current() else segment)
+        except FileNotFoundError:
+            continue  # merged meanwhile
+        except IndexDamaged as error:
+            log.warning("a part of a search index is damaged", file=str(path), reason=str(error))
+            path.unlink(missing_ok=True)
+            complete = False
+    return result, complete
+
+
+def _about(test: TextTest) -> _About | None:
+    """The zones to ask, the folded needle and the question; ``None`` where the index is no help."""
+    if test.collation is not None:
+        return None
+    folded = fold_linear(test.text)
+    wanted = question(folded)
+    if isinstance(test, HeaderContains):
+        name = test.field.lower() if test.field.isascii() else ""
+        if name in FIELDS:
+            return _about_field(name, folded, wanted)
+        wanted = Question(wanted.wanted, is_certain=False)
+    zones = _ZONES[type(test)]
+    return (zones, folded, wanted) if wanted.wanted else None
+
+
+def _about_field(field: str, folded: str, wanted: Question) -> _About | None:
+    """Ask for words of subjects, otherwise for whole values."""
+    if not folded or "\n" in folded:
+        return None
+    if field == SUBJECT and wanted.is_certain:
+        return (SUBJECT,), folded, wanted
+    return (values_of(field),), folded, Question((Wanted(folded, Place.ANYWHERE),), is_certain=True)
+
+
+async def _holding(segment: Segment, zone: Zone, wanted: Question, pace: Pace) -> set[int]:
+    """The numbers of the contents that hold all that is wanted, or of some more where it is not certain."""
+    if wanted.is_certain:
+        return await _union(zone, list(zone.words(wanted.wanted[0])), pace)
+    found: list[tuple[int, list[int]]] = []
+    for each in wanted.wanted:
+        words = list(zone.words(each))
+        if not words:
+            return set()
+        found.append((zone.frequency(words), words))
+        await pace.rest()
+    found.sort()
+    numbers = set(range(segment.count)) if 2 * found[0][0] > segment.count else await _union(zone, found[0][1], pace)
+    for frequency, words in found[1:]:
+        if len(numbers) <= _FEW or 2 * frequency > segment.count:
+            break
+        numbers &= await _union(zone, words, pace)
+    return numbers
+
+
+async def _union(zone: Zone, words: Sequence[int], pace: Pace) -> set[int]:
+    result: set[int] = set()
+    posting: Posting
+    for place, posting in enumerate(zone.postings(words)):
+        result.update(posting)
+        if place % _WORDS_AT_ONCE == _WORDS_AT_ONCE - 1:
+            await pace.rest()
+    await pace.rest()
+    return result
+
+
+def _cover(covered: list[Range], added: Range) -> None:
+    if covered and covered[-1][1] + 1 == added[0]:
+        covered[-1] = (covered[-1][0], added[1])
+    else:
+        covered.append(added)
+
+
+class Indexes:
+    """The indexes of all accounts of a data folder, those used last open.
+
+    Args:
+        folder: gives an account's folder by its id.
+        wanted: told of accounts whose index lacks something that it had.
+    """
+
+    __slots__ = ("_accounts", "_folder", "_wanted", "_zones")
+
+    def __init__(self, folder: Callable[[str], Path], wanted: Callable[[str], None] = lambda _: None) -> None:
+        self._folder: Final = folder
+        self._wanted: Final = wanted
+        self._zones: Final = ZoneCache()
+        self._accounts: Final[OrderedDict[str, AccountIndex]] = OrderedDict()
+
+    async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
+        """What the account's index tells of some tests; without one, nothing. Never raises for the index's sake."""
+        index = self._accounts.get(account.id)
+        if index is None:
+            damaged = partial(self._wanted, account.id)
+            index = self._accounts[account.id] = AccountIndex(self._folder(account.id), self._zones, damaged)
+            if len(self._accounts) > limits.INDEX_ACCOUNTS:
+                self._accounts.popitem(last=False)
+        self._accounts.move_to_end(account.id)
+        try:
+            return await index.ask(account, tests, pace)
+        except (OSError, StoreError) as error:
+            log.warning("a search index cannot be used", account=account.id, reason=str(error))
+            return {}

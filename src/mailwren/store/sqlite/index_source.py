@@ -1,0 +1,142 @@
+"""What whoever indexes an account reads of it: contents in the order of their ids, from a process of its own.
+
+Reads only. Opened for one piece of work and closed again; the server may run meanwhile.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from mailwren.base import limits
+from mailwren.base.ids import ContentId
+from mailwren.message.api import Part
+from mailwren.message.parse import parse_message
+from mailwren.message.sections import load_part
+from mailwren.store.blobs.api import DamagedBlob
+from mailwren.store.blobs.cache import OctetCache
+from mailwren.store.blobs.folder import FolderBlobs
+from mailwren.store.errors import AccountDamaged, MessageDamaged
+from mailwren.store.sqlite.contents import decompressed, read_email_ids
+from mailwren.store.sqlite.database import open_reader
+from mailwren.store.sqlite.failures import FAILURES, as_store_error
+from mailwren.store.sqlite.folders import BLOBS_NAME, DATABASE_NAME
+from mailwren.store.sqlite.rows import fetch, fetch_value
+from mailwren.store.sqlite.schema import MIGRATIONS, PLACE_COMPRESSED, PLACE_FILE
+
+_CONTENTS: Final = (
+    "SELECT c.id, c.email_id, c.size, b.place, b.size, b.hash, w.parts FROM content c JOIN blob b ON b.id = c.blob "
+    "JOIN content_wire w ON w.id = c.id WHERE c.id BETWEEN ? AND ? ORDER BY c.id LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """A message's immutable part, to be read through the source that gave it."""
+
+    id: int
+    email_id: str
+    size: int
+    place: int
+    blob_size: int
+    blob: bytes
+    parts: bytes
+
+
+class IndexSource:
+    """An account's contents.
+
+    Args:
+        folder: the account's folder.
+
+    Raises:
+        StoreError: it cannot be read now.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / DATABASE_NAME
+        if not path.is_file():
+            raise AccountDamaged(f"there is no {DATABASE_NAME}")
+        self._blobs: Final = FolderBlobs(folder / BLOBS_NAME, OctetCache(limits.BLOB_FRAME))
+        try:
+            self._connection: Final = open_reader(path, busy_seconds=limits.DATABASE_BUSY_SECONDS)
+            version = self._connection.pragma("user_version")
+        except FAILURES as error:
+            raise as_store_error(error) from error
+        if version != len(MIGRATIONS):
+            self._connection.close()
+            raise AccountDamaged(f"the database has version {version}, this program's is {len(MIGRATIONS)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def last(self) -> int:
+        """The last content id given out. Raises StoreError."""
+        return int(self._value("SELECT content FROM meta"))
+
+    def count(self) -> int:
+        """How many contents there are. Raises StoreError."""
+        return int(self._value("SELECT count(*) FROM content"))
+
+    def email_ids(self, contents: Sequence[int]) -> dict[ContentId, str]:
+        """The email ids of those contents that are there. Raises StoreError."""
+        try:
+            return read_email_ids(self._connection, contents)
+        except FAILURES as error:
+            raise as_store_error(error) from error
+
+    def present(self, first: int, last: int) -> list[int]:
+        """The ids of all contents in a range, ascending. Raises StoreError."""
+        rows = self._rows("SELECT id FROM content WHERE id BETWEEN ? AND ? ORDER BY id", (first, last))
+        return [each for (each,) in rows]
+
+    def contents(self, first: int, last: int) -> Iterator[StoredContent]:
+        """The contents in a range, ascending; no read transaction is held in between. Raises StoreError."""
+        while first <= last:
+            rows = self._rows(_CONTENTS, (first, last, limits.INDEX_READ))
+            for row in rows:
+                yield StoredContent(*row)
+            if len(rows) < limits.INDEX_READ:
+                return
+            first = rows[-1][0] + 1
+
+    def structure(self, content: StoredContent) -> Part:
+        """The part tree. Raises MessageDamaged, StoreError."""
+        try:
+            return load_part(content.parts)
+        except ValueError:
+            return parse_message(self.read(content, 0, content.size)).root
+
+    def read(self, content: StoredContent, start: int, length: int) -> bytes:
+        """Octets of a message. Raises MessageDamaged, StoreError."""
+        if content.place == PLACE_FILE:
+            try:
+                return self._blobs.read(content.blob, start, length)
+            except (DamagedBlob, FileNotFoundError) as error:
+                raise MessageDamaged(f"a message's file is damaged: {error}") from error
+            except FAILURES as error:
+                raise as_store_error(error) from error
+        data = self._value("SELECT data FROM blob WHERE hash = ?", (content.blob,))
+        if data is None:
+            raise MessageDamaged("the message is no longer stored")
+        octets = decompressed(data, content.blob_size) if content.place == PLACE_COMPRESSED else data
+        return octets[start : start + length]
+
+    # Any: columns of SQLite's have no static types.
+    def _value(self, statement: str, bindings: tuple[Any, ...] = ()) -> Any:
+        try:
+            return fetch_value(self._connection, statement, bindings)
+        except FAILURES as error:
+            raise as_store_error(error) from error
+
+    def _rows(self, statement: str, bindings: tuple[Any, ...]) -> list[Any]:
+        try:
+            return fetch(self._connection, statement, bindings)
+        except FAILURES as error:
+            raise as_store_error(error) from error

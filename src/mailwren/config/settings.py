@@ -270,6 +270,15 @@ class Config:
             "store.restorable", Duration(0, 3650 * _DAY), "How long deleted mail is kept, out of sight and restorable."
         ),
     )
+    index: bool = field(
+        default=True,
+        metadata=_row(
+            "store.index",
+            Flag(),
+            "Keep a search index of each account, so that looking for text takes milliseconds; a few percent of the "
+            "mail's size.",
+        ),
+    )
     administrators: tuple[str, ...] = field(
         default=(),
         metadata=_row(

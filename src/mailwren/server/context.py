@@ -17,6 +17,7 @@ from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
 from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
+from mailwren.search.index.asking import Indexes
 from mailwren.search.sorting import Sorter
 from mailwren.server.digest import Digests
 from mailwren.server.turns import Turns
@@ -54,6 +55,8 @@ class ServerContext:
     """What binds SCRAM to the present certificate (RFC 5929 §4.1)."""
     tokens: TokenChecker | None = None
     """Checks OAuth tokens, where an authorization server is configured."""
+    indexes: Indexes | None = None
+    """The accounts' search indexes, where there are any."""
     turns: Turns = field(default_factory=Turns)
     """Shares the event loop among long commands."""
     search: SearchEngine = field(init=False)
@@ -78,7 +81,7 @@ class ServerContext:
     _directory_due: float = 0.0
 
     def __post_init__(self) -> None:
-        self.search = SearchEngine(others=self.turns.rest)
+        self.search = SearchEngine(others=self.turns.rest, indexes=self.indexes)
         self.sorter = Sorter(self.search, others=self.turns.rest)
 
     def admit(self, address: str) -> str | None:

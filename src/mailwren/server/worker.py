@@ -19,9 +19,11 @@ from mailwren.delivery.configured import delivery_settings, lmtp_settings
 from mailwren.delivery.delivery import Delivery
 from mailwren.delivery.lmtp_server import LmtpService, start_lmtp
 from mailwren.imap.framing import Framer
+from mailwren.search.index.asking import Indexes
 from mailwren.server.certificates import CertificateError, CertificateReloader
 from mailwren.server.context import ServerContext
 from mailwren.server.features import Features, LiteralPolicy
+from mailwren.server.indexing import IndexKeeper
 from mailwren.server.protocol import ImapProtocol
 from mailwren.server.session import Session
 from mailwren.server.sockets import BACKLOG, Bound
@@ -29,6 +31,7 @@ from mailwren.server.tls_listener import TlsListener
 from mailwren.store.api import MailStore
 from mailwren.store.bus_unix import UnixBus
 from mailwren.store.octets import Spool
+from mailwren.store.sqlite.folders import account_folder
 from mailwren.store.sqlite.store import SqliteMailStore
 
 
@@ -55,8 +58,13 @@ class Worker:
             loop.add_reader(self.lifeline, self._orphaned, stop)
         bus = UnixBus(self.config.data, loop)
         users = UserDirectory(self.config.data / "users.sqlite3")
+        keeper = index_keeper(self.config) if self.config.index else None
         store = SqliteMailStore(
-            self.config.data, bus=bus, durability=self.config.durability.value, restorable=self.config.restorable
+            self.config.data,
+            bus=bus,
+            durability=self.config.durability.value,
+            restorable=self.config.restorable,
+            opened=None if keeper is None else keeper.watch,
         )
         passwords = PasswordChecker(users, with_cram_md5=self.config.cram_md5)
         tokens = token_checker(self.config, users)
@@ -71,12 +79,16 @@ class Worker:
             None if reloader is None else lambda: reloader.context,
             end_point=None if reloader is None else lambda: reloader.end_point,
             tokens=tokens,
+            indexes=None if keeper is None else Indexes(partial(account_folder, self.config.data), keeper.want),
         )
         lmtp = lmtp_service(self.config, store, users)
         features = Features()
         servers = [await self._listen(each, context, features, lmtp) for each in self.bound]
-        heartbeat = loop.create_task(context.heartbeat(limits.HEARTBEAT_SECONDS))
-        progress = loop.create_task(context.watch_progress(limits.PROGRESS_TICK_SECONDS))
+        background = [
+            loop.create_task(context.heartbeat(limits.HEARTBEAT_SECONDS)),
+            loop.create_task(context.watch_progress(limits.PROGRESS_TICK_SECONDS)),
+            *([] if keeper is None else [loop.create_task(keeper.run())]),
+        ]
         log.info("serving", worker=self.number, addresses=[each.listener.address for each in self.bound])
         if self.on_ready is not None:
             self.on_ready.set()
@@ -85,12 +97,13 @@ class Worker:
         finally:
             for server in servers:
                 server.close()
-            heartbeat.cancel()
-            progress.cancel()
+            for task in background:
+                task.cancel()
             await asyncio.gather(_end_sessions(context), lmtp.stop(self.config.shutdown_timeout))
             passwords.close()
             if tokens is not None:
                 tokens.close()
+            await asyncio.wait(background)
             await store.close()
             users.close()
             bus.close()
@@ -123,6 +136,11 @@ class Worker:
             log.info("certificate reloaded")
         except CertificateError as error:
             log.error("certificate not reloaded, the old one stays in use", reason=str(error))
+
+
+def index_keeper(config: Config) -> IndexKeeper:
+    """What keeps search indexes up to date."""
+    return IndexKeeper(config.data, config.log_level.value, config.log_format.value, time.monotonic)
 
 
 def lmtp_service(config: Config, store: MailStore, users: UserDirectory) -> LmtpService:

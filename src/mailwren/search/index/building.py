@@ -105,7 +105,7 @@ class Indexer:
         Raises:
             StoreError, OSError: as they come; what was done stays done.
         """
-        with places.writing(self._folder, wait=wait) as is_ours, IndexSource(self._account) as source:
+        with IndexSource(self._account) as source, places.writing(self._folder, wait=wait) as is_ours:
             if not is_ours:
                 return False
             if anew:

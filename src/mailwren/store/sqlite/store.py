@@ -48,7 +48,7 @@ class _Entry:
 class SqliteMailStore:
     """The accounts of one data folder, or in memory. Everything here is called on one event loop."""
 
-    __slots__ = ("_closed", "_closings", "_entries", "_executor", "_folder", "_restorable", "_shared")
+    __slots__ = ("_closed", "_closings", "_entries", "_executor", "_folder", "_opened", "_restorable", "_shared")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class SqliteMailStore:
         durability: Durability = "normal",
         restorable: float = limits.RESTORABLE_SECONDS,
         clock: Callable[[], float] = time.time,
+        opened: Callable[[SqliteAccount], None] | None = None,
     ) -> None:
         """Serve the accounts below ``folder``; with ``None`` everything is in memory and gone at the end.
 
@@ -67,9 +68,11 @@ class SqliteMailStore:
             durability: see :data:`Durability`.
             restorable: seconds for which expunged messages are kept.
             clock: the time in seconds since the epoch.
+            opened: told of each account that is opened on the disk.
         """
         self._folder: Final = folder
         self._restorable: Final = restorable
+        self._opened: Final = opened
         self._executor: Final = ThreadPoolExecutor(limits.STORE_THREADS, "store")
         self._shared: Final = Shared(
             bus or NoBus(),
@@ -134,6 +137,8 @@ class SqliteMailStore:
     def _sweep(self, entry: _Entry, account: SqliteAccount) -> None:
         if entry.sweeper is None and self._folder is not None:
             entry.sweeper = asyncio.ensure_future(sweep_regularly(account, self._shared.clock, self._restorable))
+            if self._opened is not None:
+                self._opened(account)
 
     async def sweep(self, account_id: str) -> Swept:
         """Remove at once what no message of an account needs any more; otherwise that happens by itself.

@@ -1,0 +1,48 @@
+"""The process that indexes mail: ``python -m mailwren.server.index_process DATA LEVEL FORM``, started by a worker.
+
+Reads account ids from standard input, one a line, and answers each with one line once that account's index is up to
+date: ``done``, ``busy`` (another process is at it) or ``failed``. Ends with its input. It has the lowest priority: all
+else on the machine goes first. What it did not finish when it ends is done by the next one.
+"""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, cast
+
+from mailwren.base.logs import LogForm, configure_logs, log
+from mailwren.search.index.building import Indexer
+from mailwren.store.errors import StoreError
+from mailwren.store.sqlite.folders import account_folder
+
+_LOWEST: Final = 19
+_OUR_SIGNALS: Final = (signal.SIGINT, signal.SIGHUP)
+"""Meant for the server when they come from a terminal."""
+
+
+def index_account(data: Path, account_id: str) -> str:
+    """Bring one account's index up to date; the answer to be given."""
+    try:
+        return "done" if Indexer(account_folder(data, account_id)).run() else "busy"
+    except (StoreError, OSError, ValueError) as error:
+        log.warning("an account could not be indexed", account=account_id, reason=str(error))
+        return "failed"
+
+
+def main(data: Path) -> None:
+    """Work until the input ends."""
+    for line in sys.stdin:
+        sys.stdout.write(f"{index_account(data, line.strip())}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    for number in _OUR_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    with suppress(OSError):  # not allowed everywhere
+        os.nice(_LOWEST)
+    configure_logs(sys.argv[2], cast("LogForm", sys.argv[3]))
+    main(Path(sys.argv[1]))

@@ -11,6 +11,7 @@ from mailwren.cli.config_commands import configuration
 from mailwren.cli.deliver import deliver
 from mailwren.cli.group import CommandGroup, new_group
 from mailwren.cli.groups import groups
+from mailwren.cli.index import index
 from mailwren.cli.options import Common, ConfigOption, DataOption
 from mailwren.cli.serve import serve
 from mailwren.cli.shares import shares
@@ -58,6 +59,7 @@ app.command("import")(import_mail)
 app.command("export")(export_mail)
 app.command("deliver")(deliver)
 app.command("check")(check)
+app.add_typer(index, name="index")
 app.add_typer(configuration, name="config")
 
 

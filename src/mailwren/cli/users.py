@@ -317,6 +317,7 @@ def mark_users_restored(
 
 def _mark_restored(config: Config, chosen: "list[User]") -> None:
     """Give each user's mailboxes a new UIDVALIDITY. Raises CommandRefused: not all could be."""
+    from mailwren.search.index.folder import remove_index
     from mailwren.store.errors import StoreError
     from mailwren.store.sqlite.folders import account_folder
     from mailwren.store.sqlite.restored import mark_restored
@@ -327,6 +328,7 @@ def _mark_restored(config: Config, chosen: "list[User]") -> None:
         if not folder.is_dir():
             continue
         try:
+            remove_index(folder)  # it may be about what is no more
             count = mark_restored(folder, time.time())
         except StoreError as error:
             failed += 1

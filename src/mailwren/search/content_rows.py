@@ -13,7 +13,7 @@ from mailwren.store.mailbox_state import MailboxState
 
 _RUNS: Final = 64
 """Runs of ascending ids that are looked through by halving; with more, each row is looked at."""
-_DENSE: Final = 8
+_DENSE: Final = 32
 """One row in so many: below it rows are looked up one by one."""
 
 Range = tuple[int, int]
@@ -48,47 +48,50 @@ class ContentRows:
         runs = [(start, min(stop, count)) for start, stop in zip(self._starts, [*self._starts[1:], count], strict=True)]
         runs = [run for run in runs if run[0] < run[1]]
         if len(runs) > _RUNS:
-            return self._looked_through(wanted, covered, 0, count)
-        ascending = sorted(wanted)
+            outside = _Outside(covered)
+            return [
+                row
+                for row, content in enumerate(islice(self.contents, count))
+                if content in wanted or content in outside
+            ]
+        ascending = sorted(wanted) if len(wanted) * _DENSE < count else []
         result: list[int] = []
         for start, stop in runs:
-            result += self._in_run(wanted, ascending, covered, start, stop)
+            found = self._wanted(wanted, ascending, start, stop)
+            outside_rows = self._outside(covered, start, stop)
+            result += sorted({*found, *outside_rows}) if outside_rows else found
         return result
 
-    def _in_run(
-        self, wanted: AbstractSet[int], ascending: list[int], covered: Sequence[Range], start: int, stop: int
-    ) -> list[int]:
+    def _wanted(self, wanted: AbstractSet[int], ascending: list[int], start: int, stop: int) -> list[int]:
         contents = self.contents
-        low, high = bisect_left(ascending, contents[start]), bisect_right(ascending, contents[stop - 1])
-        if (high - low) * _DENSE > stop - start:
-            return self._looked_through(wanted, covered, start, stop)
+        if wanted and not ascending:
+            return list(compress(range(start, stop), map(wanted.__contains__, islice(contents, start, stop))))
         found: list[int] = []
+        low, high = bisect_left(ascending, contents[start]), bisect_right(ascending, contents[stop - 1])
         place = start
         for content in ascending[low:high]:
             place = bisect_left(contents, content, place, stop)
             if contents[place] == content:
                 found.append(place)
-        outside = [
+        return found
+
+    def _outside(self, covered: Sequence[Range], start: int, stop: int) -> list[int]:
+        contents = self.contents
+        return [
             row
             for first, last in _outside(covered)
             for row in range(bisect_left(contents, first, start, stop), bisect_right(contents, last, start, stop))
         ]
-        return sorted({*found, *outside}) if outside else found
 
-    def _looked_through(self, wanted: AbstractSet[int], covered: Sequence[Range], start: int, stop: int) -> list[int]:
-        contents = self.contents
-        if len(covered) == 1:
-            low, high = covered[0]
-            return [
-                row
-                for row, content in enumerate(islice(contents, start, stop), start)
-                if content in wanted or not low <= content <= high
-            ]
-        return [
-            row
-            for row, content in enumerate(islice(contents, start, stop), start)
-            if content in wanted or not any(first <= content <= last for first, last in covered)
-        ]
+
+class _Outside:
+    """What is not covered, to be asked for single ids."""
+
+    def __init__(self, covered: Sequence[Range]) -> None:
+        self._covered: Final = covered
+
+    def __contains__(self, content: int) -> bool:
+        return not any(first <= content <= last for first, last in self._covered)
 
 
 def _outside(covered: Sequence[Range]) -> list[Range]:

@@ -27,13 +27,14 @@ class Answer:
     def split(self, contents: Sequence[int], rows: Rows) -> tuple[list[int], list[int]]:
         """Those of ``rows`` that match, and those that have to be looked at; ``contents`` by row."""
         certain, possible = self.certain, self.possible
-        matching = [row for row in rows if contents[row] in certain] if certain else []
+        rest = [row for row in rows if contents[row] not in certain] if certain else rows
+        if not rest:
+            return list(rows), []
+        matching = [row for row in rows if contents[row] in certain] if len(rest) < len(rows) else []
         if len(self.covered) == 1:
             low, high = self.covered[0]
-            unknown = [row for row in rows if contents[row] in possible or not low <= contents[row] <= high]
-        else:
-            unknown = [row for row in rows if contents[row] in possible or not self._covers(contents[row])]
-        return matching, unknown
+            return matching, [row for row in rest if contents[row] in possible or not low <= contents[row] <= high]
+        return matching, [row for row in rest if contents[row] in possible or not self._covers(contents[row])]
 
     def _covers(self, content: int) -> bool:
         return any(first <= content <= last for first, last in self.covered)

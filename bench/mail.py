@@ -4,17 +4,17 @@ import base64
 import random
 from collections.abc import Iterator
 
-_WORDS = (  # noqa: SIM905 - a page of words reads better than a list of them
+WORDS = (  # noqa: SIM905 - a page of words reads better than a list of them
     "the quick report meeting about server update please review attached budget thanks regards project "
     "milestone customer invoice shipping release candidate deadline question answer schedule holiday "
     "weather garden coffee network storage mailbox protocol garden river mountain window table paper "
     "green yellow silver "
 ).split()
-_NAMES = (
+NAMES = (
     ("Anna Schmidt", "anna"), ("Jürgen Müller", "juergen"), ("Bob Stone", "bob"), ("Chen Wei", "chen"),
     ("Olga Petrova", "olga"), ("Support Team", "support"), ("Marie Dubois", "marie"), ("João Silva", "joao"),
 )  # fmt: skip
-_DOMAINS = ("example.org", "example.com", "lists.example.net", "mail.example.edu")
+DOMAINS = ("example.org", "example.com", "lists.example.net", "mail.example.edu")
 RARE_WORD = "xylographic"
 
 
@@ -27,7 +27,7 @@ def messages(count: int, seed: int = 1) -> Iterator[bytes]:
 
 
 def _words(source: random.Random, count: int) -> str:
-    return " ".join(source.choices(_WORDS, k=count))
+    return " ".join(source.choices(WORDS, k=count))
 
 
 def _encoded(text: str) -> str:
@@ -37,17 +37,17 @@ def _encoded(text: str) -> str:
 
 
 def _message(source: random.Random, number: int, roots: list[tuple[str, str]]) -> bytes:
-    message_id = f"<{number}.{source.randrange(10**9)}@{source.choice(_DOMAINS)}>"
+    message_id = f"<{number}.{source.randrange(10**9)}@{source.choice(DOMAINS)}>"
     subject = _words(source, source.randint(2, 8))
-    headers = [f"Return-Path: <{number}@{source.choice(_DOMAINS)}>"]
+    headers = [f"Return-Path: <{number}@{source.choice(DOMAINS)}>"]
     headers += [
-        f"Received: from mx{hop}.{source.choice(_DOMAINS)} (mx{hop} [192.0.2.{source.randrange(255)}])\r\n"
+        f"Received: from mx{hop}.{source.choice(DOMAINS)} (mx{hop} [192.0.2.{source.randrange(255)}])\r\n"
         f"\tby mail.example.org (Postfix) with ESMTPS id {source.randrange(16**10):010X}\r\n"
         f"\tfor <anna@example.org>; Mon, {number % 28 + 1:02d} Mar 2026 10:{number % 60:02d}:00 +0000"
         for hop in range(source.randint(2, 5))
     ]
-    name, user = source.choice(_NAMES)
-    to_name, to_user = source.choice(_NAMES)
+    name, user = source.choice(NAMES)
+    to_name, to_user = source.choice(NAMES)
     if roots and source.random() < 0.6:
         parent, parent_subject = source.choice(roots[-200:])
         headers += [f"In-Reply-To: {parent}", f"References: {parent}"]
@@ -58,14 +58,14 @@ def _message(source: random.Random, number: int, roots: list[tuple[str, str]]) -
         subject = "Übersicht " + subject
     headers += [
         f"Date: Mon, {number % 28 + 1} Mar 2026 10:{number % 60:02d}:{source.randrange(60):02d} +0100",
-        f"From: {_encoded(name)} <{user}@{source.choice(_DOMAINS)}>",
+        f"From: {_encoded(name)} <{user}@{source.choice(DOMAINS)}>",
         f"To: {_encoded(to_name)} <{to_user}@example.org>",
         f"Subject: {_encoded(subject)}",
         f"Message-ID: {message_id}",
         "MIME-Version: 1.0",
     ]
     if source.random() < 0.3:
-        headers.append(f"List-Id: <{source.choice(_WORDS)}.lists.example.net>")
+        headers.append(f"List-Id: <{source.choice(WORDS)}.lists.example.net>")
     headers.append("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=k1;\r\n\tb=" + "Ab3/" * 60)
     return ("\r\n".join(headers) + "\r\n" + _body(source, number)).encode()
 

@@ -2,10 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
-from bench.mail import RARE_WORD
+from bench.mail import DOMAINS, NAMES, RARE_WORD, WORDS
 from bench.servers import Server
 from bench.wire import Imap, Lmtp
 
@@ -14,6 +15,12 @@ HEADER_LIST = (
     b"Priority X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)])"
 )
 _CHANGED = 1000
+_RARE = [RARE_WORD[start:stop] for start in range(5) for stop in range(start + 6, len(RARE_WORD) + 1)]
+"""Pieces of the word that stands in one of two thousand messages."""
+_LESS_RARE = [f"{number:04d}" for number in random.Random(8).sample(range(1000, 10_000), 500)]
+"""Digits that stand in ids and numbers of one message in some hundred."""
+_SENDERS = [f"{user}@{domain}" for _, user in NAMES for domain in DOMAINS]
+_LISTS = [f"{word}.lists.example.net" for word in WORDS]
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,16 @@ def _repeat(work: Work, act: Callable[[], object], things: float = 1) -> float:
 def _command(command: bytes, *, per_message: bool = False) -> Row:
     def row(work: Work) -> float:
         return _repeat(work, lambda: work.big.run(command), work.count if per_message else 1)
+
+    return row
+
+
+def _searches(key: str, needles: Sequence[str]) -> Row:
+    """A search for one needle after the other, so that no answer can be one that was kept."""
+
+    def row(work: Work) -> float:
+        endless = cycle(needles)
+        return _repeat(work, lambda: work.big.run(f"SEARCH {key} {next(endless)}".encode()))
 
     return row
 
@@ -167,8 +184,11 @@ ROWS: dict[str, tuple[str, Row]] = {
         "SEARCH SINCE BEFORE LARGER (/s)",
         _command(b"SEARCH SINCE 1-Jan-2020 BEFORE 1-Jan-2040 LARGER 9000"),
     ),
-    "search-subject": ("SEARCH SUBJECT word (/s)", _command(b"SEARCH SUBJECT milestone")),
-    "search-body": ("SEARCH BODY rare word (/s)", _command(b"SEARCH BODY " + RARE_WORD.encode())),
+    "search-subject": ("SEARCH SUBJECT word (/s)", _searches("SUBJECT", WORDS)),
+    "search-from": ("SEARCH FROM address (/s)", _searches("FROM", _SENDERS)),
+    "search-list-id": ("SEARCH HEADER List-Id value (/s)", _searches("HEADER List-Id", _LISTS)),
+    "search-body": ("SEARCH BODY rare word (/s)", _searches("BODY", _RARE)),
+    "search-text": ("SEARCH TEXT less rare word (/s)", _searches("TEXT", _LESS_RARE)),
     "sort": ("SORT (REVERSE DATE SUBJECT) (/s)", _command(b"SORT (REVERSE DATE SUBJECT) UTF-8 ALL")),
     "thread": ("THREAD REFERENCES (/s)", _command(b"THREAD REFERENCES UTF-8 ALL")),
     "qresync": ("SELECT (QRESYNC …), 1,000 changes (/s)", resynchronise),

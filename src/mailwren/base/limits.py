@@ -262,6 +262,8 @@ INDEX_IDLE_SECONDS: Final = 60.0
 """How long the indexing process stays without work; it takes some 30 MB."""
 INDEX_RETRY_SECONDS: Final = 60.0
 """Pause after indexing failed."""
+INDEX_FORGET_SECONDS: Final = 24 * 3600
+"""How often a segment is looked through for messages that are gone, so that their words are forgotten."""
 INDEX_CACHED: Final = 128 * 1024 * 1024
 """Octets of vocabularies that a process keeps in memory: one of a large mailbox takes a few megabytes."""
 INDEX_ACCOUNTS: Final = 500

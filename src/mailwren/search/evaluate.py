@@ -30,9 +30,9 @@ from mailwren.search.plan import (
     LeafStep,
     NotStep,
     OrStep,
+    PlainTextTest,
     Step,
     Test,
-    TextTest,
     leaves,
     plan,
 )
@@ -155,7 +155,7 @@ class SearchEngine:
 
     async def _ask(
         self, account: Account, tests: list[LeafStep], count: int, among: RangeSet | None, pace: Pace
-    ) -> dict[TextTest, Answer]:
+    ) -> dict[PlainTextTest, Answer]:
         """What the index tells of the tests that look into messages."""
         if self._indexes is None or min(count, count if among is None else len(among)) <= _FEW:
             return {}
@@ -163,7 +163,7 @@ class SearchEngine:
         return await self._indexes.ask(account, asked, pace) if asked else {}
 
     def _chosen(
-        self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[TextTest, Answer]
+        self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[PlainTextTest, Answer]
     ) -> list[int] | None:
         """The rows that have to be evaluated; ``None`` for all."""
         wanted = candidates(step, answers)

@@ -46,7 +46,7 @@ class Reader:
         contents: "array[int]",
         fields: Callable[[str], FieldValues],
         pace: Pace,
-        answers: Mapping[TextTest, Answer],
+        answers: Mapping[PlainTextTest, Answer],
         *,
         keep: bool,
     ) -> None:

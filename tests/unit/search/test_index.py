@@ -236,8 +236,9 @@ def test_few_segments_are_left_of_many(tmp_path: Path, monkeypatch: pytest.Monke
     with_mail(tmp_path, work)
 
 
-def test_words_of_removed_messages_are_forgotten(tmp_path: Path) -> None:
+def test_words_of_removed_messages_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the store has let go of many messages, their segment is written anew without them."""
+    monkeypatch.setattr(limits, "INDEX_FORGET_SECONDS", -60)
 
     async def work(mail: Mail) -> None:
         mail.store = SqliteMailStore(mail.data, restorable=-10)  # what is expunged goes for good

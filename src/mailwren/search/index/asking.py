@@ -23,7 +23,7 @@ from mailwren.search.index.words import Place, Question, Wanted, question
 from mailwren.search.index.zones import BODY, FIELDS, HEADER, SUBJECT, values_of
 from mailwren.search.needle import fold_linear
 from mailwren.search.pace import Pace
-from mailwren.search.plan import TextTest
+from mailwren.search.plan import PlainTextTest
 from mailwren.search.query import BodyContains, HeaderContains, TextContains
 from mailwren.store.api import Account
 from mailwren.store.errors import StoreError
@@ -95,7 +95,7 @@ class AccountIndex:
         self._segments: tuple[Segment, ...] = ()
         self._answers: OrderedDict[_Key, Answer] = OrderedDict()
 
-    async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
+    async def ask(self, account: Account, tests: Iterable[PlainTextTest], pace: Pace) -> dict[PlainTextTest, Answer]:
         """What the index tells of some tests; nothing of those that it cannot help with.
 
         Raises:
@@ -105,7 +105,7 @@ class AccountIndex:
         if not asked:
             return {}
         segments = await self._refreshed(account)
-        result: dict[TextTest, Answer] = {}
+        result: dict[PlainTextTest, Answer] = {}
         for test, (zones, folded, wanted) in asked.items() if segments else ():
             key = zones, folded, wanted.is_certain
             known = self._answers.get(key)
@@ -199,7 +199,7 @@ def _opened(folder: Path, known: Mapping[str, Segment]) -> tuple[list[Segment], 
     return result, complete
 
 
-def _about(test: TextTest) -> _About | None:
+def _about(test: PlainTextTest) -> _About | None:
     """The zones to ask, the folded needle and the question; ``None`` where the index is no help."""
     if test.collation is not None:
         return None
@@ -277,7 +277,7 @@ class Indexes:
         self._zones: Final = ZoneCache()
         self._accounts: Final[OrderedDict[str, AccountIndex]] = OrderedDict()
 
-    async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
+    async def ask(self, account: Account, tests: Iterable[PlainTextTest], pace: Pace) -> dict[PlainTextTest, Answer]:
         """What the account's index tells of some tests; without one, nothing. Never raises for the index's sake."""
         index = self._accounts.get(account.id)
         if index is None:

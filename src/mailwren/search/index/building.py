@@ -4,6 +4,8 @@ For a process of its own: this takes the processor for long, and memory. Everyth
 not renamed yet is not there.
 """
 
+import os
+import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -174,7 +176,11 @@ class Indexer:
 
     def _rewrite(self, source: IndexSource) -> None:
         """Forget messages that are gone, where they have become many."""
+        due = time.time() - limits.INDEX_FORGET_SECONDS
         for _, path in places.segments(self._folder):
+            if path.stat().st_mtime > due:
+                continue
+            os.utime(path)  # looked at now
             segment = Segment(path)
             try:
                 present = source.present(segment.facts.first, segment.facts.last)

@@ -1,5 +1,6 @@
 """The servers under test, each with a private configuration in a temporary folder, on 127.0.0.1."""
 
+import json
 import os
 import pwd
 import shutil
@@ -88,6 +89,13 @@ class Mailwren:
     def start(self) -> None:
         """Start and wait until it answers."""
         self._process.start()
+
+    def settle(self) -> None:
+        """Wait until all mail is indexed, so that no row is measured beside that."""
+        while any(
+            each["indexed"] < each["messages"] for each in json.loads(self._process.run("index", "status", "--json"))
+        ):
+            time.sleep(1)
 
     def stop(self) -> None:
         """End it."""

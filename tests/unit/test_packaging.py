@@ -60,7 +60,7 @@ def test_the_unit_is_hardened(name: str, value: str) -> None:
 
 def test_the_unit_keeps_system_calls_to_those_of_services() -> None:
     """First what is allowed, then what is taken away from it."""
-    assert _unit()["Service"]["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
+    assert _unit()["Service"]["SystemCallFilter"] == ["@system-service", "~@privileged @resources", "setpriority"]
 
 
 def test_the_unit_lets_the_boot_id_be_read() -> None:

@@ -29,6 +29,7 @@ from mailwren.server.session import Session
 from mailwren.server.sockets import BACKLOG, Bound
 from mailwren.server.tls_listener import TlsListener
 from mailwren.store.api import MailStore
+from mailwren.store.bus import Bus
 from mailwren.store.bus_unix import UnixBus
 from mailwren.store.octets import Spool
 from mailwren.store.sqlite.folders import account_folder
@@ -59,28 +60,10 @@ class Worker:
         bus = UnixBus(self.config.data, loop)
         users = UserDirectory(self.config.data / "users.sqlite3")
         keeper = index_keeper(self.config) if self.config.index else None
-        store = SqliteMailStore(
-            self.config.data,
-            bus=bus,
-            durability=self.config.durability.value,
-            restorable=self.config.restorable,
-            opened=None if keeper is None else keeper.watch,
-        )
+        store = open_store(self.config, bus, keeper)
         passwords = PasswordChecker(users, with_cram_md5=self.config.cram_md5)
         tokens = token_checker(self.config, users)
-        reloader = self.reloader
-        context = ServerContext(
-            self.config,
-            store,
-            passwords,
-            users,
-            LoginThrottle(),
-            time.monotonic,
-            None if reloader is None else lambda: reloader.context,
-            end_point=None if reloader is None else lambda: reloader.end_point,
-            tokens=tokens,
-            indexes=None if keeper is None else Indexes(partial(account_folder, self.config.data), keeper.want),
-        )
+        context = self._context(store, users, passwords, tokens, keeper)
         lmtp = lmtp_service(self.config, store, users)
         features = Features()
         servers = [await self._listen(each, context, features, lmtp) for each in self.bound]
@@ -108,6 +91,29 @@ class Worker:
             users.close()
             bus.close()
             log.info("stopped", worker=self.number)
+
+    def _context(
+        self,
+        store: MailStore,
+        users: UserDirectory,
+        passwords: PasswordChecker,
+        tokens: TokenChecker | None,
+        keeper: IndexKeeper | None,
+    ) -> ServerContext:
+        """What the sessions share."""
+        reloader = self.reloader
+        return ServerContext(
+            self.config,
+            store,
+            passwords,
+            users,
+            LoginThrottle(),
+            time.monotonic,
+            None if reloader is None else lambda: reloader.context,
+            end_point=None if reloader is None else lambda: reloader.end_point,
+            tokens=tokens,
+            indexes=None if keeper is None else Indexes(partial(account_folder, self.config.data), keeper.want),
+        )
 
     async def _listen(
         self, bound: Bound, context: ServerContext, features: Features, lmtp: LmtpService
@@ -141,6 +147,17 @@ class Worker:
 def index_keeper(config: Config) -> IndexKeeper:
     """What keeps search indexes up to date."""
     return IndexKeeper(config.data, config.log_level.value, config.log_format.value, time.monotonic)
+
+
+def open_store(config: Config, bus: Bus, keeper: IndexKeeper | None) -> SqliteMailStore:
+    """The accounts' mail; ``keeper`` is told of each account that is opened."""
+    return SqliteMailStore(
+        config.data,
+        bus=bus,
+        durability=config.durability.value,
+        restorable=config.restorable,
+        opened=None if keeper is None else keeper.watch,
+    )
 
 
 def lmtp_service(config: Config, store: MailStore, users: UserDirectory) -> LmtpService:

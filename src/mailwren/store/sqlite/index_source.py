@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
@@ -17,10 +17,10 @@ from mailwren.message.sections import load_part
 from mailwren.store.blobs.api import DamagedBlob
 from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.blobs.folder import FolderBlobs
-from mailwren.store.errors import AccountDamaged, MessageDamaged
+from mailwren.store.errors import AccountDamaged, MessageDamaged, StoreUnavailable
 from mailwren.store.sqlite.contents import decompressed, read_email_ids
 from mailwren.store.sqlite.database import open_reader
-from mailwren.store.sqlite.failures import FAILURES, as_store_error
+from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
 from mailwren.store.sqlite.folders import BLOBS_NAME, DATABASE_NAME
 from mailwren.store.sqlite.rows import fetch, fetch_value
 from mailwren.store.sqlite.schema import MIGRATIONS, PLACE_COMPRESSED, PLACE_FILE
@@ -66,7 +66,8 @@ class IndexSource:
             raise as_store_error(error) from error
         if version != len(MIGRATIONS):
             self._connection.close()
-            raise AccountDamaged(f"the database has version {version}, this program's is {len(MIGRATIONS)}")
+            problem = f"its database has version {version}, this program's is {len(MIGRATIONS)}"
+            raise StoreUnavailable(f"the mail store cannot be used now: {problem}")
 
     def __enter__(self) -> Self:
         return self
@@ -76,35 +77,39 @@ class IndexSource:
     ) -> None:
         self._connection.close()
 
+    @translated
     def last(self) -> int:
         """The last content id given out. Raises StoreError."""
-        return int(self._value("SELECT content FROM meta"))
+        return int(fetch_value(self._connection, "SELECT content FROM meta"))
 
+    @translated
     def count(self) -> int:
         """How many contents there are. Raises StoreError."""
-        return int(self._value("SELECT count(*) FROM content"))
+        return int(fetch_value(self._connection, "SELECT count(*) FROM content"))
 
+    @translated
     def email_ids(self, contents: Sequence[int]) -> dict[ContentId, str]:
         """The email ids of those contents that are there. Raises StoreError."""
-        try:
-            return read_email_ids(self._connection, contents)
-        except FAILURES as error:
-            raise as_store_error(error) from error
+        return read_email_ids(self._connection, contents)
 
+    @translated
     def present(self, first: int, last: int) -> list[int]:
         """The ids of all contents in a range, ascending. Raises StoreError."""
-        rows = self._rows("SELECT id FROM content WHERE id BETWEEN ? AND ? ORDER BY id", (first, last))
-        return [each for (each,) in rows]
+        statement = "SELECT id FROM content WHERE id BETWEEN ? AND ? ORDER BY id"
+        return [each for (each,) in fetch(self._connection, statement, (first, last))]
 
     def contents(self, first: int, last: int) -> Iterator[StoredContent]:
         """The contents in a range, ascending; no read transaction is held in between. Raises StoreError."""
         while first <= last:
-            rows = self._rows(_CONTENTS, (first, last, limits.INDEX_READ))
-            for row in rows:
-                yield StoredContent(*row)
-            if len(rows) < limits.INDEX_READ:
+            some = self._some(first, last)
+            yield from some
+            if len(some) < limits.INDEX_READ:
                 return
-            first = rows[-1][0] + 1
+            first = some[-1].id + 1
+
+    @translated
+    def _some(self, first: int, last: int) -> list[StoredContent]:
+        return [StoredContent(*row) for row in fetch(self._connection, _CONTENTS, (first, last, limits.INDEX_READ))]
 
     def structure(self, content: StoredContent) -> Part:
         """The part tree. Raises MessageDamaged, StoreError."""
@@ -122,21 +127,11 @@ class IndexSource:
                 raise MessageDamaged(f"a message's file is damaged: {error}") from error
             except FAILURES as error:
                 raise as_store_error(error) from error
-        data = self._value("SELECT data FROM blob WHERE hash = ?", (content.blob,))
+        return self._stored(content)[start : start + length]
+
+    @translated
+    def _stored(self, content: StoredContent) -> bytes:
+        data = fetch_value(self._connection, "SELECT data FROM blob WHERE hash = ?", (content.blob,))
         if data is None:
             raise MessageDamaged("the message is no longer stored")
-        octets = decompressed(data, content.blob_size) if content.place == PLACE_COMPRESSED else data
-        return octets[start : start + length]
-
-    # Any: columns of SQLite's have no static types.
-    def _value(self, statement: str, bindings: tuple[Any, ...] = ()) -> Any:
-        try:
-            return fetch_value(self._connection, statement, bindings)
-        except FAILURES as error:
-            raise as_store_error(error) from error
-
-    def _rows(self, statement: str, bindings: tuple[Any, ...]) -> list[Any]:
-        try:
-            return fetch(self._connection, statement, bindings)
-        except FAILURES as error:
-            raise as_store_error(error) from error
+        return decompressed(data, content.blob_size) if content.place == PLACE_COMPRESSED else bytes(data)

@@ -17,7 +17,7 @@ from mailwren.message.sections import load_part
 from mailwren.store.blobs.api import DamagedBlob
 from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.blobs.folder import FolderBlobs
-from mailwren.store.errors import AccountDamaged, MessageDamaged, StoreUnavailable
+from mailwren.store.errors import AccountDamaged, MessageDamaged
 from mailwren.store.sqlite.contents import decompressed, read_email_ids
 from mailwren.store.sqlite.database import open_reader
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
@@ -66,8 +66,8 @@ class IndexSource:
             raise as_store_error(error) from error
         if version != len(MIGRATIONS):
             self._connection.close()
-            problem = f"its database has version {version}, this program's is {len(MIGRATIONS)}"
-            raise StoreUnavailable(f"the mail store cannot be used now: {problem}")
+            # An older one is brought up to date by the server, when the account is next opened.
+            raise AccountDamaged("the account's database was written by another version of this program")
 
     def __enter__(self) -> Self:
         return self

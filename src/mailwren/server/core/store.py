@@ -57,8 +57,10 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     tell_new_keywords(session, selected)
     descends = bool(session.over_limit)  # then from highest to lowest UID (RFC 9738 §3.1)
     groups: Iterable[tuple[int, Sequence[int]]] = enumerate(batches(spans, _AT_ONCE))
+    done = 0
     for number, positions in reversed(list(groups)) if descends else groups:
-        session.progress.report(number * _AT_ONCE, len(uids))
+        session.progress.report(done, len(uids))
+        done += len(positions)
         if guess is None:
             send_flags(session, selected, positions[::-1] if descends else positions, with_uid=request.by_uid)
             selected.view.note_sent(positions, selected.state.modseq)
@@ -118,15 +120,18 @@ def _answer_silently(
         positions = [position for position in positions if view.uids[position] not in behind]
     if session.condstore:
         told = 0 if every else view.told
-        send_modseqs(session, selected, condstore.changed_positions(selected, positions, told))
+        changed = condstore.changed_positions(selected, positions, told)
+        send_modseqs(session, selected, changed[::-1] if session.over_limit else changed)
     view.note_sent(positions, selected.state.modseq)
 
 
 async def _tell_behind(session: "Session", selected: "Selected", behind: RangeSet) -> None:
     """Send the flags of messages that had changed before, so that nobody need ask for them (RFC 7162 §3.1.3)."""
-    for positions in batches(selected.view_spans(behind), _AT_ONCE):
+    groups: Iterable[Sequence[int]] = batches(selected.view_spans(behind), _AT_ONCE)
+    for positions in reversed(list(groups)) if session.over_limit else groups:
         untold = set(condstore.changed_positions(selected, positions, selected.view.told))
-        send_flags(session, selected, [each for each in positions if each not in untold])  # these are told in any case
+        known = [each for each in positions if each not in untold]  # the others are told in any case
+        send_flags(session, selected, known[::-1] if session.over_limit else known)
         await session.breathe()
 
 

@@ -71,8 +71,10 @@ async def send_unasked(
     Nothing is marked as seen by that, and what cannot be sent is left out: there is no command to refuse.
     """
     distinct = list(dict.fromkeys(_plain(item) for item in items))
-    if session.rev2 and _UID not in distinct:
+    if _UID not in distinct and (session.rev2 or (session.condstore and not session.uid_only)):
         distinct.insert(0, _UID)  # "they MUST include UID FETCH item" (RFC 9051 §7.5.2)
+    if MODSEQ_ITEM not in distinct and session.condstore:
+        distinct.append(MODSEQ_ITEM)  # "both UID and mod-sequence data in all subsequent" ones (RFC 7162 §3.2.4)
     sender = _Sender(session, selected, distinct, RangeSet())
     for positions in batches(spans, sender.batch):
         await sender.send(positions)

@@ -100,6 +100,27 @@ def test_a_removed_member_over_two_workers(two_workers: ServerProcess) -> None:
         anna.ok(b"SELECT Shared/desk")
 
 
+def test_a_team_loses_its_mailbox_and_has_it_again(two_workers: ServerProcess) -> None:
+    """The mail is gone for good, for workers that had the account open as well; what comes afterwards is kept."""
+    with at_different_workers(two_workers) as (anna, ben), LmtpConnection(two_workers.lmtp_port) as lmtp:
+        for token in ("one", "two"):
+            assert lmtp.deliver(message(token), "d")[0].startswith(b"250")
+        for session in (anna, ben):
+            session.ok(b"SELECT Shared/desk")
+        two_workers.run("group", "mailbox", "desk", "off", "--yes")
+        assert b"NO [NONEXISTENT]" in anna.command(b"STATUS Shared/desk (MESSAGES)")[-1]
+        two_workers.run("group", "mailbox", "desk", "on")
+        assert lmtp.deliver(message("three"), "d")[0].startswith(b"250")
+        for session in (anna, ben):
+            assert b"* STATUS Shared/desk (MESSAGES 1)\r\n" in session.ok(b"STATUS Shared/desk (MESSAGES)")
+    two_workers.stop()
+    two_workers.start()
+    with Connection(two_workers.imap_port) as anna:
+        anna.log_in("anna")
+        assert b"* STATUS Shared/desk (MESSAGES 1)\r\n" in anna.ok(b"STATUS Shared/desk (MESSAGES)")
+    assert "all is right" in two_workers.run("check")
+
+
 def test_imapclient(two_workers: ServerProcess) -> None:
     """imapclient reads the namespaces, lists and rights, and works in a mailbox of somebody else."""
     two_workers.run("share", "set", "anna", "Archive", "ben", "write")

@@ -54,6 +54,19 @@ async def remove_mail(config: Config, account_id: str) -> None:
         await store.remove(account_id)
 
 
+async def empty_mail(config: Config, account_id: str) -> None:
+    """Delete, for good, all that an account holds, which may be in use and goes on to be."""
+    from mailwren.store.operations import EmptyAccount
+
+    async with open_store(config) as store:
+        account = await store.account(account_id)
+        try:
+            await account.apply([EmptyAccount()])
+        finally:
+            await store.release(account)
+        await store.sweep(account_id, restorable=-1.0)
+
+
 async def look_into(config: Config, account_id: str) -> tuple["Usage", list["Mailbox"]]:
     """Usage and mailboxes of an account."""
     async with open_store(config) as store:

@@ -105,7 +105,9 @@ def _names(config: Config) -> dict[str, str] | None:
         return None
     try:
         with open_users(config) as directory:
-            return {account_id: name for name, account_id in accounts_by_name(directory).items()}
+            # Groups without a mailbox may have had one, whose emptied account stays.
+            groups = {group.group_id: group.name for group in directory.groups.groups()}
+            return groups | {account_id: name for name, account_id in accounts_by_name(directory).items()}
     except DirectoryUnavailable:
         return None
 

@@ -10,6 +10,7 @@ from mailwren.cli.access import open_users
 from mailwren.cli.accounts import (
     changed_names,
     confirm,
+    empty_mail,
     look_into,
     mailbox_facts,
     print_mailboxes,
@@ -214,7 +215,8 @@ def switch_mailbox(
         if switch is Switch.ON:
             _welcome(settings, directory, directory.groups.get(name), directory.groups.members(name))
     if switch is Switch.OFF and group.has_mailbox:
-        asyncio.run(remove_mail(settings, group.group_id))
+        # The account is not removed: a running server may have it open, and the group may have a mailbox again.
+        asyncio.run(empty_mail(settings, group.group_id))
     print(f"Group {group.name} has {f'the mailbox Shared/{group.name}' if switch is Switch.ON else 'no mailbox'}.")
 
 
@@ -290,7 +292,7 @@ def remove_group(
             mail = group.has_mailbox and not keep_mail
             confirm(f"Remove the group {group.name}{' and, for good, all its mail' if mail else ''}?")
         directory.groups.remove(group.name)
-    if group.has_mailbox and not keep_mail:
+    if not keep_mail:  # also what is left of an account that the group had once
         asyncio.run(remove_mail(settings, group.group_id))
     kept = f" The mail is still there, as account {group.group_id}." if group.has_mailbox and keep_mail else ""
     print(f"Group {group.name} removed.{kept}")

@@ -324,6 +324,16 @@ class ForgetAccessKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class EmptyAccount:
+    """Remove all that the account holds: an empty INBOX stays, which nobody else has rights in. Outcome:
+    :class:`Done`.
+
+    The account stays in use, so that sessions and deliveries that have it open go on as they should. Messages are
+    restorable for a time.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Outcome of operations that have nothing to tell."""
 
@@ -346,6 +356,7 @@ Operation: TypeAlias = (
     | SetPrivateFlags
     | GiveAccessKey
     | ForgetAccessKeys
+    | EmptyAccount
 )
 Outcome: TypeAlias = (
     Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | MetadataSet | AccessKey | Done

@@ -104,6 +104,8 @@ def test_a_group_without_a_mailbox(three: Run) -> None:
     assert (DATA / "accounts" / account[:2] / account).is_dir()
     assert run("group", "mailbox", "crew", "off").exit_code == 1
     assert _ok(run, "group", "mailbox", "crew", "off", "--yes") == "Group crew has no mailbox.\n"
+    assert "all is right" in _ok(run, "check")
+    assert _ok(run, "group", "remove", "crew", "--yes") == "Group crew removed.\n"
     assert not (DATA / "accounts" / account[:2] / account).exists()
 
 

@@ -16,6 +16,7 @@ from mailwren.store.operations import (
     Copy,
     CreateMailbox,
     DeleteMailbox,
+    EmptyAccount,
     Expunge,
     ForgetAccessKeys,
     GiveAccessKey,
@@ -33,6 +34,7 @@ from mailwren.store.operations import (
 )
 from mailwren.store.sqlite.access_keys import forget_access_keys, give_access_key
 from mailwren.store.sqlite.annotations import set_metadata
+from mailwren.store.sqlite.emptying import empty_account
 from mailwren.store.sqlite.flag_operations import claim_recent, set_flags
 from mailwren.store.sqlite.mailbox_operations import (
     create_mailbox,
@@ -146,6 +148,7 @@ _RUNNERS: Final[dict[type, Callable[[Transaction, Any], Outcome]]] = {
     SetPrivateFlags: set_private_flags,
     GiveAccessKey: give_access_key,
     ForgetAccessKeys: forget_access_keys,
+    EmptyAccount: empty_account,
 }
 """What carries out each operation; Append needs its octets besides. Any: each takes its own kind."""
 

@@ -140,15 +140,20 @@ class SqliteMailStore:
             if self._opened is not None:
                 self._opened(account)
 
-    async def sweep(self, account_id: str) -> Swept:
+    async def sweep(self, account_id: str, *, restorable: float | None = None) -> Swept:
         """Remove at once what no message of an account needs any more; otherwise that happens by itself.
+
+        Args:
+            account_id: whose mail.
+            restorable: seconds for which expunged messages are kept, if other than always; -1: not even of now.
 
         Raises:
             StoreError: it is not possible now.
         """
         account = await self.account(account_id)
         try:
-            return await sweep(account, self._shared.clock(), restorable=self._restorable)
+            kept = self._restorable if restorable is None else restorable
+            return await sweep(account, self._shared.clock(), restorable=kept)
         except FAILURES as error:
             raise as_store_error(error) from error
         finally:

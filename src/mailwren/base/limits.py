@@ -184,6 +184,8 @@ ANNOTATIONS_PER_MAILBOX: Final = 1000
 """Annotations of one mailbox, or of the server for one user; RFC 5464 §4.1 asks for 10."""
 ANNOTATION_OCTETS: Final = 20 * 1024 * 1024
 """Octets of all annotations of an account together."""
+ANNOTATIONS_PER_MESSAGE: Final = 100
+"""Annotations of one message that one user sees; RFC 5257 §4.1 asks for 10."""
 ANNOTATIONS_REMOVED: Final = 1000
 """Annotations removed last that an account remembers, to tell clients of it."""
 

@@ -15,12 +15,14 @@ from mailwren.store.values import (
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
+    ChangedAnnotation,
     Changes,
     ContentFacts,
     ContentSorting,
     ContentWire,
     FlagSet,
     Mailbox,
+    MessageAnnotation,
     Usage,
 )
 
@@ -176,6 +178,21 @@ class Account(Protocol):
 
     async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
         """What was set or removed after ``modseq``, but for the private ones of others; some removals are forgotten."""
+        ...
+
+    async def message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], entries: Sequence[str] | None = None
+    ) -> list[MessageAnnotation]:
+        """What messages are annotated with, shared and of whoever asks, by UID and entry; ``None`` is every entry.
+
+        A mailbox whose ``annotations`` are 0 has none. All those of an account fit into memory.
+        """
+        ...
+
+    async def changed_message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], modseq: ModSeq
+    ) -> list[ChangedAnnotation]:
+        """The same that were set or removed after ``modseq``, each once; some removals are forgotten."""
         ...
 
     def watch(self, callback: Callable[[MailboxId], None]) -> Callable[[], None]:

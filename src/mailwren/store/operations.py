@@ -12,7 +12,7 @@ from typing import TypeAlias
 from mailwren.base.ids import MailboxId, ModSeq, Uid, UidValidity
 from mailwren.base.ranges import RangeSet
 from mailwren.store.octets import MessageSource
-from mailwren.store.values import Mailbox
+from mailwren.store.values import AnnotationValue, Mailbox
 
 
 class FlagMode(Enum):
@@ -34,6 +34,10 @@ class Append:
         internal_date: aware; the time zone is kept. ``None`` is now, UTC.
         import_key: when not empty, a message appended before with the same key in this mailbox makes this a
             no-operation whose outcome says ``duplicate`` (also after it was expunged or moved away).
+        annotations: what the message is annotated with.
+
+    Raises:
+        OverQuota: too many octets of annotations in the account.
     """
 
     mailbox: MailboxId
@@ -41,6 +45,7 @@ class Append:
     flags: tuple[str, ...] = ()
     internal_date: datetime | None = None
     import_key: str = ""
+    annotations: tuple[AnnotationValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +89,17 @@ class Copy:
     """Copy messages to the end of another (or the same) mailbox. Outcome: :class:`Copied`.
 
     Flags, keywords and internal date are kept. UIDs that do not exist are passed over. Of private flags a copy has
-    those of whoever makes it; a move keeps those of every member.
+    those of whoever makes it; a move keeps those of every member. Of annotations both take along those of whoever acts,
+    and the shared ones if ``shared_annotations`` (RFC 5257 §4.6).
+
+    Raises:
+        OverQuota: too many octets of annotations in the account.
     """
 
     source: MailboxId
     uids: RangeSet
     target: MailboxId
+    shared_annotations: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,7 @@ class Move:
     source: MailboxId
     uids: RangeSet
     target: MailboxId
+    shared_annotations: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +296,39 @@ class MetadataSet:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMessageAnnotations:
+    """Annotate messages (RFC 5257 §4.5). UIDs that do not exist are passed over. Outcome: :class:`AnnotationsSet`.
+
+    What is private belongs to whoever acts. Messages whose annotations already are what is asked for keep their
+    mod-sequence. Messages whose mod-sequence is above ``unchanged_since`` are left alone and reported as ``refused``
+    (RFC 7162 §3.1.3).
+
+    Args:
+        mailbox: the mailbox's key.
+        uids: the messages.
+        values: each entry once for what is shared and once for what is private.
+        unchanged_since: see above.
+
+    Raises:
+        NoSuchMailbox; LimitReached: too many annotations of a message; OverQuota: too many octets in the account.
+    """
+
+    mailbox: MailboxId
+    uids: RangeSet
+    values: tuple[AnnotationValue, ...]
+    unchanged_since: ModSeq | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationsSet:
+    """Outcome of :class:`SetMessageAnnotations`; ``modseq`` as in :class:`FlagsSet`."""
+
+    changed: RangeSet
+    refused: RangeSet
+    modseq: ModSeq
+
+
+@dataclass(frozen=True, slots=True)
 class SetSpecialUse:
     """Give an existing mailbox other special uses (RFC 6154 §4). Outcome: :class:`MailboxChanged`.
 
@@ -351,6 +395,7 @@ Operation: TypeAlias = (
     | ClaimRecent
     | SetQuota
     | SetMetadata
+    | SetMessageAnnotations
     | SetSpecialUse
     | SetAcl
     | SetPrivateFlags
@@ -359,5 +404,14 @@ Operation: TypeAlias = (
     | EmptyAccount
 )
 Outcome: TypeAlias = (
-    Appended | FlagsSet | Copied | Expunged | MailboxChanged | RecentClaimed | MetadataSet | AccessKey | Done
+    Appended
+    | FlagsSet
+    | Copied
+    | Expunged
+    | MailboxChanged
+    | RecentClaimed
+    | MetadataSet
+    | AnnotationsSet
+    | AccessKey
+    | Done
 )

@@ -51,6 +51,8 @@ class Mailbox:
     changed."""
     private_flags: frozenset[str] = PRIVATE_FLAGS
     """The flags that every member has for himself; :data:`ALL_KEYWORDS` stands for all keywords."""
+    annotations: int = 0
+    """Annotations of its messages, anybody's, and such as were removed lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,34 @@ class AnnotationChange(NamedTuple):
     """:data:`ALL_MAILBOXES` for the account."""
     entry: str
     modseq: ModSeq
+
+
+class AnnotationValue(NamedTuple):
+    """What an annotation of a message is to be (RFC 5257 §3.2)."""
+
+    entry: str
+    """Such as ``/comment``; case matters."""
+    is_shared: bool
+    """Everybody's, or of whoever acts."""
+    value: bytes | None
+    """``None`` to remove it."""
+
+
+class MessageAnnotation(NamedTuple):
+    """An annotation of a message (RFC 5257 §3.2)."""
+
+    uid: Uid
+    entry: str
+    is_shared: bool
+    """Everybody's, or of whoever asks."""
+    value: bytes
+
+
+class ChangedAnnotation(NamedTuple):
+    """An annotation of a message that was set or removed."""
+
+    uid: Uid
+    entry: str
 
 
 class Resource(Enum):

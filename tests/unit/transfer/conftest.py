@@ -26,12 +26,14 @@ from mailwren.store.values import (
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
+    ChangedAnnotation,
     Changes,
     ContentFacts,
     ContentSorting,
     ContentWire,
     FlagSet,
     Mailbox,
+    MessageAnnotation,
     Usage,
 )
 
@@ -228,6 +230,18 @@ class FakeAccount:
         raise NotImplementedError
 
     async def annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], entries: Sequence[str] | None = None
+    ) -> list[MessageAnnotation]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def changed_message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], modseq: ModSeq
+    ) -> list[ChangedAnnotation]:
         """Not used."""
         raise NotImplementedError
 

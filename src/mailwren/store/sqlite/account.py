@@ -35,6 +35,7 @@ from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.log_reading import Reading
 from mailwren.store.sqlite.mailbox_view import MailboxView
 from mailwren.store.sqlite.member_account import MemberAccount
+from mailwren.store.sqlite.message_annotations import OWNER, read_changed_annotations, read_message_annotations
 from mailwren.store.sqlite.rows import fetch, fetch_one, fetch_value
 from mailwren.store.sqlite.states import StateCache
 from mailwren.store.sqlite.writer import Writer
@@ -43,12 +44,14 @@ from mailwren.store.values import (
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
+    ChangedAnnotation,
     Changes,
     ContentFacts,
     ContentSorting,
     ContentWire,
     FlagSet,
     Mailbox,
+    MessageAnnotation,
     Usage,
 )
 
@@ -207,6 +210,28 @@ class SqliteAccount:
     @translated
     def _annotation_changes(self, modseq: ModSeq, member: str) -> list[AnnotationChange]:
         return read_annotation_changes(self._reader, modseq, member)
+
+    async def message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], entries: Sequence[str] | None = None
+    ) -> list[MessageAnnotation]:
+        """What messages are annotated with, by UID and entry. See store.api.Account."""
+        return self._message_annotations(mailbox, uids, entries)
+
+    async def changed_message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], modseq: ModSeq
+    ) -> list[ChangedAnnotation]:
+        """What of it was set or removed after ``modseq``. See store.api.Account."""
+        return self._changed_annotations(mailbox, uids, modseq)
+
+    @translated
+    def _message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], entries: Sequence[str] | None
+    ) -> list[MessageAnnotation]:
+        return read_message_annotations(self._reader, OWNER, mailbox, uids, entries)
+
+    @translated
+    def _changed_annotations(self, mailbox: MailboxId, uids: Sequence[Uid], modseq: ModSeq) -> list[ChangedAnnotation]:
+        return read_changed_annotations(self._reader, OWNER, mailbox, uids, modseq)
 
     async def open_mailbox(self, mailbox: MailboxId) -> MailboxState:
         """The shared in-memory state of a mailbox, with every committed change. Raises NoSuchMailbox."""

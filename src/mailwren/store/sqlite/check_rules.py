@@ -56,8 +56,23 @@ RULES: Final[tuple[Rule, ...]] = (
         Severity.WARNING,
         "the account's annotations are noted as {0} octets, but they have {1}",
         _REPAIR,
-        "SELECT a.annotation_octets, b.octets FROM meta a, (SELECT coalesce(sum(length(value)), 0) AS octets "
-        "FROM annotation) b WHERE a.annotation_octets <> b.octets",
+        "SELECT a.annotation_octets, b.octets FROM meta a, (SELECT (SELECT coalesce(sum(length(value)), 0) "
+        "FROM annotation) + (SELECT coalesce(sum(length(entry) + coalesce(length(value), 0)), 0) "
+        "FROM message_annotation) AS octets) b WHERE a.annotation_octets <> b.octets",
+    ),
+    Rule(
+        Severity.WARNING,
+        "mailbox {0!r} is noted to have {1} annotations of messages, but it has {2}",
+        _REPAIR,
+        "SELECT m.name, m.annotations, count(a.uid) FROM mailbox m LEFT JOIN message_annotation a ON a.mailbox = m.id "
+        "GROUP BY m.id HAVING m.annotations <> count(a.uid)",
+    ),
+    Rule(
+        Severity.NOTE,
+        "{0} annotations belong to no message",
+        _REPAIR,
+        "SELECT count(*) FROM message_annotation a WHERE NOT EXISTS "
+        "(SELECT 1 FROM message r WHERE r.mailbox = a.mailbox AND r.uid = a.uid) HAVING count(*) > 0",
     ),
     Rule(
         Severity.NOTE,

@@ -217,7 +217,7 @@ def _rename_inbox(tx: Transaction, inbox: MailboxRow, new: str) -> MailboxChange
     box = _create(tx, new)
     # The messages stay with those who could read them.
     _share_alike(tx, box, inbox)
-    move(tx, Move(inbox.id, EVERYTHING, box.id))
+    move(tx, Move(inbox.id, EVERYTHING, box.id), everybody=True)
     copy_annotations(tx, inbox.id, box.id)
     return MailboxChanged(mailbox_seen(tx, box))
 

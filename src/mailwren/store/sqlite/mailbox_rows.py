@@ -20,7 +20,7 @@ UID_MAX: Final = 2**32 - 1
 
 _VALUES: Final = (
     "id, name, object_id, uid_validity, uid_next, highest_modseq, first_recent, special_use, messages, unseen, "
-    "deleted, size, deleted_size, acl, private_flags"
+    "deleted, size, deleted_size, acl, private_flags, annotations"
 )
 """In the order of :class:`Mailbox`."""
 MAILBOX_BY_ID: Final = f"SELECT {_VALUES} FROM mailbox WHERE id = ?"  # noqa: S608 - the names from above
@@ -151,6 +151,7 @@ class MailboxRow:
     deleted_size: int
     acl: str
     private_flags: str
+    annotations: int
     members: int
 
     @classmethod
@@ -163,7 +164,7 @@ class MailboxRow:
         """Write what changes all the time."""
         connection.execute(
             "UPDATE mailbox SET uid_next = ?, highest_modseq = ?, first_recent = ?, messages = ?, unseen = ?, "
-            "deleted = ?, size = ?, deleted_size = ? WHERE id = ?",
+            "deleted = ?, size = ?, deleted_size = ?, annotations = ? WHERE id = ?",
             (
                 self.uid_next,
                 self.highest_modseq,
@@ -173,6 +174,7 @@ class MailboxRow:
                 self.deleted,
                 self.size,
                 self.deleted_size,
+                self.annotations,
                 self.id,
             ),
         )
@@ -208,6 +210,7 @@ class MailboxRow:
             self.deleted_size,
             acl_of(self.acl),
             private_flags_of(self.private_flags),
+            self.annotations,
         )
 
     def count(self, flags: FlagSet, messages: int, size: int) -> None:

@@ -15,17 +15,20 @@ from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.mailbox_view import MailboxView
 from mailwren.store.sqlite.member_reading import MemberReading
 from mailwren.store.sqlite.merged_flags import MergedFlags
+from mailwren.store.sqlite.message_annotations import read_changed_annotations, read_message_annotations
 from mailwren.store.sqlite.states import StateCache
 from mailwren.store.values import (
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
+    ChangedAnnotation,
     Changes,
     ContentFacts,
     ContentSorting,
     ContentWire,
     FlagSet,
     Mailbox,
+    MessageAnnotation,
     Usage,
 )
 
@@ -106,6 +109,28 @@ class MemberAccount:
             return self._flags.find(self._reader, flags)
         except KeyError as error:
             raise AccountDamaged("a message has flags that are not stored") from error
+
+    async def message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], entries: Sequence[str] | None = None
+    ) -> list[MessageAnnotation]:
+        """What messages are annotated with, by UID and entry. See store.api.Account."""
+        return self._message_annotations(mailbox, uids, entries)
+
+    async def changed_message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], modseq: ModSeq
+    ) -> list[ChangedAnnotation]:
+        """What of it was set or removed after ``modseq``. See store.api.Account."""
+        return self._changed_annotations(mailbox, uids, modseq)
+
+    @translated
+    def _message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], entries: Sequence[str] | None
+    ) -> list[MessageAnnotation]:
+        return read_message_annotations(self._reader, self.member, mailbox, uids, entries)
+
+    @translated
+    def _changed_annotations(self, mailbox: MailboxId, uids: Sequence[Uid], modseq: ModSeq) -> list[ChangedAnnotation]:
+        return read_changed_annotations(self._reader, self.member, mailbox, uids, modseq)
 
     # --- what is the same for all -------------------------------------------------------------------------------
     async def subscriptions(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ _VALUES: Final = (
     "m.id, m.name, m.object_id, m.uid_validity, m.uid_next, max(m.highest_modseq, coalesce(s.highest_modseq, 0)), "
     "coalesce(s.first_recent, 1), m.special_use, m.messages, "
     "iif(instr(' ' || m.private_flags || ' ', ' \\Seen '), m.messages - coalesce(s.seen, 0), m.unseen), "
-    "m.deleted, m.size, m.deleted_size, m.acl, m.private_flags"
+    "m.deleted, m.size, m.deleted_size, m.acl, m.private_flags, m.annotations"
 )
 _FROM: Final = f"mailbox m LEFT JOIN member_state s ON s.mailbox = m.id AND s.member = {_MEMBER}"
 _BY_ID: Final = f"SELECT {_VALUES} FROM {_FROM} WHERE m.id = ?"  # noqa: S608 - the texts from above

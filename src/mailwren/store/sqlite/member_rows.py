@@ -167,6 +167,14 @@ class Copies:
     modseq: ModSeq
 
 
+def renumber(tx: Transaction, copies: Copies) -> None:
+    """Note in ``temp.uid_change`` which copy is which message's."""
+    tx.execute("CREATE TEMP TABLE IF NOT EXISTS uid_change(old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+    tx.execute("DELETE FROM temp.uid_change")
+    pairs = zip(copies.uids, count(copies.first), strict=False)
+    tx.connection.executemany("INSERT INTO temp.uid_change VALUES(?, ?)", pairs)
+
+
 def carry(tx: Transaction, copies: Copies, members: Sequence[int]) -> None:
     """Give copies what members have on the originals."""
     source, uids, target, first, modseq = copies.source, copies.uids, copies.target, copies.first, copies.modseq
@@ -178,9 +186,7 @@ def carry(tx: Transaction, copies: Copies, members: Sequence[int]) -> None:
             tx.execute(_CARRY_RANGE, (target.id, base - low, modseq, source.id, _keys(members), low, high))
             base += high - low + 1
     else:
-        tx.execute("CREATE TEMP TABLE IF NOT EXISTS uid_change(old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
-        tx.execute("DELETE FROM temp.uid_change")
-        tx.connection.executemany("INSERT INTO temp.uid_change VALUES(?, ?)", zip(uids, count(first), strict=False))
+        renumber(tx, copies)
         tx.execute(_CARRY_NUMBERED, (target.id, modseq, _keys(members), source.id))
     new = RangeSet([(first, first + len(uids) - 1)])
     for member, (_, seen) in _by_member(tx, target, members, new).items():

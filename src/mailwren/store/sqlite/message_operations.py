@@ -10,7 +10,7 @@ from mailwren.base.ids import ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.errors import MessageGone
 from mailwren.store.operations import Append, Appended, Copied, Copy, Expunge, Expunged, Move
-from mailwren.store.sqlite import member_operations, member_rows, selection
+from mailwren.store.sqlite import member_operations, member_rows, message_annotations, selection
 from mailwren.store.sqlite.content import add_content
 from mailwren.store.sqlite.delta import Added, Removed
 from mailwren.store.sqlite.flag_sets import EMPTY
@@ -45,7 +45,7 @@ def append(tx: Transaction, operation: Append, stage: Callable[[], Staged]) -> A
     """Add one message, staged by ``stage`` unless it is a duplicate.
 
     Raises:
-        NoSuchMailbox, LimitReached, InvalidName (a flag); ValueError (a date without a time zone).
+        NoSuchMailbox, LimitReached, OverQuota, InvalidName (a flag); ValueError (a date without a time zone).
     """
     box = tx.mailbox(operation.mailbox)
     if operation.import_key:
@@ -70,32 +70,41 @@ def append(tx: Transaction, operation: Append, stage: Callable[[], Staged]) -> A
     tx.changed(box, modseq, LOG_CHANGED, RangeSet([(uid, uid)])).steps.append(Added((uid, content, flags.id, modseq)))
     if own.names:
         member_rows.insert(tx, box, uid, own, modseq)
+    if operation.annotations:
+        message_annotations.insert(tx, box, uid, operation.annotations, modseq)
     return Appended(Uid(uid), box.uid_validity, modseq)
 
 
 def copy(tx: Transaction, operation: Copy) -> Copied:
-    """Copy messages to the end of a mailbox. Raises NoSuchMailbox, LimitReached."""
+    """Copy messages to the end of a mailbox. Raises NoSuchMailbox, LimitReached, OverQuota."""
     chosen = _choose(tx, tx.mailbox(operation.source), operation.uids)
     target = tx.mailbox(operation.target)
     if not chosen.uids:
         return Copied(chosen.uids, chosen.uids, target.uid_validity, target.highest_modseq)
     modseq = tx.next_modseq()
     new = _copy(tx, chosen, target, modseq)
-    member_operations.copied(tx, Copies(chosen.box, chosen.uids, target, new.first, modseq))
+    copies = Copies(chosen.box, chosen.uids, target, new.first, modseq)
+    member_operations.copied(tx, copies)
+    message_annotations.carry(tx, copies, shared=operation.shared_annotations)
     tx.meta.messages += len(chosen.uids)
     tx.meta.octets += sum(size for _, size in chosen.by_flags.values())
     return Copied(chosen.uids, new, target.uid_validity, modseq)
 
 
-def move(tx: Transaction, operation: Move) -> Copied:
-    """Copy messages and remove the originals; what is moved needs no way to be restored. Raises as :func:`copy`."""
+def move(tx: Transaction, operation: Move, *, everybody: bool = False) -> Copied:
+    """Copy messages and remove the originals; what is moved needs no way to be restored. Raises as :func:`copy`.
+
+    With ``everybody`` the annotations of all members go along, not only those of whoever acts.
+    """
     chosen = _choose(tx, tx.mailbox(operation.source), operation.uids)
     target = tx.mailbox(operation.target)
     if not chosen.uids:
         return Copied(chosen.uids, chosen.uids, target.uid_validity, target.highest_modseq)
     modseq = tx.next_modseq()
     new = _copy(tx, chosen, target, modseq)
-    member_operations.moved(tx, Copies(chosen.box, chosen.uids, target, new.first, modseq))
+    copies = Copies(chosen.box, chosen.uids, target, new.first, modseq)
+    member_operations.moved(tx, copies)
+    message_annotations.carry(tx, copies, shared=operation.shared_annotations, everybody=everybody)
     _remove(tx, chosen, modseq)
     return Copied(chosen.uids, new, target.uid_validity, modseq)
 
@@ -145,6 +154,7 @@ def _remove(tx: Transaction, chosen: _Chosen, modseq: ModSeq) -> None:
     """Delete and count messages that are no more."""
     _DELETE.run(tx.connection, chosen.scope, chosen.box.id)
     member_rows.remove(tx, chosen.box, chosen.scope)
+    message_annotations.remove(tx, chosen.box, chosen.scope)
     for flags, (count, size) in chosen.by_flags.items():
         chosen.box.count(tx.flags.find(flags), -count, -size)
     tx.changed(chosen.box, modseq, LOG_EXPUNGED, chosen.uids).steps.append(Removed(chosen.uids, modseq))

@@ -62,7 +62,11 @@ _AFTER: Final = """
             coalesce(sum(r.size * f.deleted), 0)
         FROM message r JOIN flag_set f ON f.id = r.flags WHERE r.mailbox = mailbox.id);
     DELETE FROM annotation WHERE mailbox <> 0 AND mailbox NOT IN (SELECT id FROM mailbox);
-    UPDATE meta SET annotation_octets = (SELECT coalesce(sum(length(value)), 0) FROM annotation);
+    DELETE FROM message_annotation WHERE NOT EXISTS
+        (SELECT 1 FROM message r WHERE r.mailbox = message_annotation.mailbox AND r.uid = message_annotation.uid);
+    UPDATE mailbox SET annotations = (SELECT count(*) FROM message_annotation WHERE mailbox = mailbox.id);
+    UPDATE meta SET annotation_octets = (SELECT coalesce(sum(length(value)), 0) FROM annotation)
+        + (SELECT coalesce(sum(length(entry) + coalesce(length(value), 0)), 0) FROM message_annotation);
     UPDATE member_state SET seen = (SELECT count(*) FROM member_flags f JOIN flag_set e ON e.id = f.flags
         WHERE f.mailbox = member_state.mailbox AND f.member = member_state.member AND e.seen);
     UPDATE meta SET mailboxes = (SELECT count(*) FROM mailbox);

@@ -26,6 +26,7 @@ from mailwren.store.operations import (
     RenameMailbox,
     SetAcl,
     SetFlags,
+    SetMessageAnnotations,
     SetMetadata,
     SetPrivateFlags,
     SetQuota,
@@ -45,6 +46,7 @@ from mailwren.store.sqlite.mailbox_operations import (
     set_subscription,
 )
 from mailwren.store.sqlite.member_operations import claim_member_recent, set_member_flags
+from mailwren.store.sqlite.message_annotations import set_message_annotations
 from mailwren.store.sqlite.message_operations import append, copy, expunge, import_key_hash, move
 from mailwren.store.sqlite.sharing_operations import set_acl, set_private_flags
 from mailwren.store.sqlite.staging import Octets, Staged, stage
@@ -143,6 +145,7 @@ _RUNNERS: Final[dict[type, Callable[[Transaction, Any], Outcome]]] = {
     ClaimRecent: lambda tx, operation: (claim_recent if tx.member is None else claim_member_recent)(tx, operation),
     SetQuota: set_quota,
     SetMetadata: set_metadata,
+    SetMessageAnnotations: set_message_annotations,
     SetSpecialUse: set_special_use,
     SetAcl: set_acl,
     SetPrivateFlags: set_private_flags,

@@ -253,5 +253,30 @@ INSERT OR IGNORE INTO unsorted SELECT id FROM content;
 # content_fields: the header fields that lists of messages show, see list_fields.py in message/; where there is no row
 #   or ``fields`` is NULL, the header tells. unsorted: what waits for its row here waits there as well.
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _ANNOTATIONS, _SHARING, _SORT, _ACCESS_KEYS, _LIST_FIELDS)
+_MESSAGE_ANNOTATIONS: Final = """
+CREATE TABLE message_annotation(
+    mailbox INTEGER NOT NULL REFERENCES mailbox(id),
+    uid INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    member TEXT NOT NULL,
+    modseq INTEGER NOT NULL,
+    value BLOB,
+    PRIMARY KEY(mailbox, uid, entry, member)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX message_annotation_removed ON message_annotation(mailbox) WHERE value IS NULL;
+ALTER TABLE mailbox ADD COLUMN annotations INTEGER NOT NULL DEFAULT 0;
+"""
+# mailbox.annotations: how many rows of message_annotation it has; without any, nobody looks there.
+# message_annotation: ``member`` is empty for what is shared, ``-`` for the owner's own, else whose it is; a ``value``
+#   that is NULL was removed, until the sweeper comes.
+
+MIGRATIONS: Final[tuple[str, ...]] = (
+    _FIRST,
+    _ANNOTATIONS,
+    _SHARING,
+    _SORT,
+    _ACCESS_KEYS,
+    _LIST_FIELDS,
+    _MESSAGE_ANNOTATIONS,
+)
 """Scripts in order; a database of ``user_version`` n has seen the first n of them."""

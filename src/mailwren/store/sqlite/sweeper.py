@@ -70,6 +70,8 @@ async def sweep(
     while number := await account.run_in_writer(partial(sweeping.purge, before=expunged_before)):
         result.expunged += number
     await account.run_in_writer(partial(sweeping.forget_mailboxes, before=expunged_before))
+    while await account.run_in_writer(sweeping.forget_annotations):
+        pass
     await _contents(account, result)
     await _orphans(account, now - limits.ORPHAN_SECONDS if orphans_before is None else orphans_before, result)
     for mailbox in await account.in_thread(sweeping.long_logs):

@@ -89,6 +89,25 @@ def forget_mailboxes(connection: apsw.Connection, before: float) -> None:
     transaction(connection, work)
 
 
+def forget_annotations(connection: apsw.Connection) -> int:
+    """Forget some annotations of messages that were removed: sessions have been told; how many they were."""
+    chosen = "SELECT mailbox, uid, entry, member FROM message_annotation WHERE value IS NULL ORDER BY mailbox LIMIT ?"
+
+    def work() -> int:
+        rows = fetch(connection, chosen, (limits.SWEEP_ROWS,))
+        connection.executemany(
+            "DELETE FROM message_annotation WHERE mailbox = ? AND uid = ? AND entry = ? AND member = ?", rows
+        )
+        connection.executemany(
+            "UPDATE mailbox SET annotations = annotations - 1 WHERE id = ?", [(mailbox,) for mailbox, *_ in rows]
+        )
+        octets = sum(len(entry) for _, _, entry, _ in rows)
+        connection.execute("UPDATE meta SET annotation_octets = annotation_octets - ?", (octets,))
+        return len(rows)
+
+    return transaction(connection, work)
+
+
 def candidates(connection: apsw.Connection) -> tuple[list[int], list[int]]:
     """Contents noted for the sweeper: those that nothing refers to, and those that something does."""
     noted = [each for (each,) in fetch(connection, "SELECT content FROM unreferenced LIMIT ?", (_CANDIDATES,))]

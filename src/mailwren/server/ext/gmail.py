@@ -127,9 +127,12 @@ async def run_store_labels(session: "Session", arguments: Store, request: Reques
     form = fetch_form(session)
     for positions in batches(spans, _AT_ONCE):
         batch = Batch.of(session, selected, positions)
-        uid = request.by_uid and not form.by_uid
-        for number, each, cell in zip(batch.numbers, batch.uids, await label_cells(batch), strict=True):
+        uid = (request.by_uid or session.condstore) and not form.by_uid
+        cells = zip(batch.numbers, batch.uids, await label_cells(batch), batch.modseqs, strict=True)
+        for number, each, cell, modseq in cells:
             items = b"UID %d %b" % (each, cell) if uid else cell
+            if session.condstore:
+                items += b" MODSEQ (%d)" % modseq
             session.send(form.line % (each if form.by_uid else number, items))
         await session.breathe()
     return None

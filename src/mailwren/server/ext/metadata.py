@@ -100,7 +100,8 @@ def _annotation(entry: str, value: bytes, question: AnnotationQuestion) -> Annot
 
 
 def _require(place: Place, rights: frozenset[str]) -> None:
-    if not place.rights & rights:
+    """Raise Refused, or NoSuchMailbox, without one of these rights or the one to list the mailbox (RFC 5464 §3.3)."""
+    if "l" not in place.rights or not place.rights & rights:
         raise place.refusal()
 
 

@@ -1,11 +1,13 @@
 """Rows of contents, looked up by halving, against looking at every row."""
 
+import asyncio
 from array import array
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailwren.search.content_rows import ContentRows
+from mailwren.search.pace import Pace
 
 IDS = st.integers(1, 60)
 
@@ -36,4 +38,5 @@ def test_rows_are_those_of_a_plain_look(
     for count in (min(known, len(contents)), len(contents)):
         inside = [any(first <= each <= last for first, last in covered) for each in contents[:count]]
         plain = [row for row, content in enumerate(contents[:count]) if content in wanted or not inside[row]]
-        assert rows.rows(wanted, covered, count) == plain
+        pace = Pace(lambda: 0.0, 1.0)
+        assert asyncio.run(rows.rows(wanted, covered, count, pace)) == plain

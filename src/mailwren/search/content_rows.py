@@ -2,17 +2,20 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import compress, islice
+from itertools import compress
 from operator import ge
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from mailwren.search.pace import Pace
 from mailwren.store.mailbox_state import MailboxState
 
 _RUNS: Final = 64
 """Runs of ascending ids that are looked through by halving; with more, each row is looked at."""
+_AT_ONCE: Final = 65_536
+"""Rows that are looked through at once: some two milliseconds."""
 _DENSE: Final = 32
 """One row in so many: below it rows are looked up one by one."""
 
@@ -34,38 +37,43 @@ class ContentRows:
         self._starts = [0]
         self._length = 0
 
-    def _grow(self, length: int) -> None:
-        start = max(self._length, 1)
-        if length > start:
-            contents = self.contents
-            breaks = map(ge, islice(contents, start - 1, length - 1), islice(contents, start, length))
-            self._starts.extend(compress(range(start, length), breaks))
-        self._length = max(self._length, length)
+    async def _grow(self, length: int, pace: Pace) -> None:
+        contents = self.contents
+        while self._length < length:
+            start, stop = max(self._length, 1), min(self._length + _AT_ONCE, length)
+            before, after = contents[start - 1 : stop - 1], contents[start:stop]
+            self._starts.extend(compress(range(start, stop), map(ge, before, after)))
+            self._length = stop
+            await pace.rest()
 
-    def rows(self, wanted: AbstractSet[int], covered: Sequence[Range], count: int) -> list[int]:
+    async def rows(self, wanted: AbstractSet[int], covered: Sequence[Range], count: int, pace: Pace) -> list[int]:
         """Those of the first ``count`` rows whose content is wanted, or outside of what is covered; ascending."""
-        self._grow(count)
+        await self._grow(count, pace)
         runs = [(start, min(stop, count)) for start, stop in zip(self._starts, [*self._starts[1:], count], strict=True)]
         runs = [run for run in runs if run[0] < run[1]]
         if len(runs) > _RUNS:
-            outside = _Outside(covered)
-            return [
-                row
-                for row, content in enumerate(islice(self.contents, count))
-                if content in wanted or content in outside
-            ]
+            return await self._looked_through(wanted, _Outside(covered), count, pace)
         ascending = sorted(wanted) if len(wanted) * _DENSE < count else []
         result: list[int] = []
-        for start, stop in runs:
+        for start, stop in _pieces(runs):
+            await pace.rest()
             found = self._wanted(wanted, ascending, start, stop)
             outside_rows = self._outside(covered, start, stop)
             result += sorted({*found, *outside_rows}) if outside_rows else found
         return result
 
+    async def _looked_through(self, wanted: AbstractSet[int], outside: "_Outside", count: int, pace: Pace) -> list[int]:
+        result: list[int] = []
+        for start, stop in _pieces([(0, count)]):
+            await pace.rest()
+            some = enumerate(self.contents[start:stop], start)
+            result += [row for row, content in some if content in wanted or content in outside]
+        return result
+
     def _wanted(self, wanted: AbstractSet[int], ascending: list[int], start: int, stop: int) -> list[int]:
         contents = self.contents
         if wanted and not ascending:
-            return list(compress(range(start, stop), map(wanted.__contains__, islice(contents, start, stop))))
+            return list(compress(range(start, stop), map(wanted.__contains__, contents[start:stop])))
         found: list[int] = []
         low, high = bisect_left(ascending, contents[start]), bisect_right(ascending, contents[stop - 1])
         place = start
@@ -92,6 +100,13 @@ class _Outside:
 
     def __contains__(self, content: int) -> bool:
         return not any(first <= content <= last for first, last in self._covered)
+
+
+def _pieces(runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The runs, the long ones in pieces: others have their turn in between."""
+    for start, stop in runs:
+        for first in range(start, stop, _AT_ONCE):
+            yield first, min(first + _AT_ONCE, stop)
 
 
 def _outside(covered: Sequence[Range]) -> list[Range]:

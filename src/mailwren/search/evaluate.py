@@ -140,7 +140,7 @@ class SearchEngine:
         reader = Reader(account, snapshot.contents, fields, pace, answers, keep=keep)
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
-        chosen = self._chosen(state, snapshot, step, answers)
+        chosen = await self._chosen(state, snapshot, step, answers, pace)
         for block in snapshot.blocks(_BLOCK[step.cost], among, chosen):
             if progress is not None:
                 progress(block[0], snapshot.count)
@@ -162,15 +162,15 @@ class SearchEngine:
         asked = [leaf.test for leaf in tests if isinstance(leaf.test, HeaderContains | BodyContains | TextContains)]
         return await self._indexes.ask(account, asked, pace) if asked else {}
 
-    def _chosen(
-        self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[PlainTextTest, Answer]
+    async def _chosen(
+        self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[PlainTextTest, Answer], pace: Pace
     ) -> list[int] | None:
         """The rows that have to be evaluated; ``None`` for all."""
         wanted = candidates(step, answers)
         if wanted is None:
             return None
         covered = next(iter(answers.values())).covered
-        return self._rows.of(state, snapshot.contents).rows(wanted, covered, snapshot.count)
+        return await self._rows.of(state, snapshot.contents).rows(wanted, covered, snapshot.count, pace)
 
 
 class _Evaluation:

@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,9 +20,13 @@ from mailwren.search.collation import OCTET
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.index import building
 from mailwren.search.index import folder as places
-from mailwren.search.index.asking import Indexes
+from mailwren.search.index.asking import AccountIndex, Indexes, ZoneCache
 from mailwren.search.index.building import Indexer
+from mailwren.search.index.segment import Zone
 from mailwren.search.index.status import index_status
+from mailwren.search.index.words import Wanted
+from mailwren.search.pace import Pace
+from mailwren.search.plan import PlainTextTest
 from mailwren.search.query import And, BodyContains, HeaderContains, Not, Or, Query, TextContains
 from mailwren.store.operations import Append, Copy, CreateMailbox, Expunge
 from mailwren.store.sqlite.account import SqliteAccount
@@ -433,5 +437,52 @@ def test_memory_is_bounded_by_batches(tmp_path: Path, monkeypatch: pytest.Monkey
         mail.build()
         assert len(mail.segments()) > 5
         await mail.compare()
+
+    with_mail(tmp_path, work)
+
+
+def test_one_answer_serves_all_mailboxes_of_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search over many mailboxes, and the next page of one, asks the vocabularies once."""
+
+    async def work(mail: Mail) -> None:
+        await mail.fill()
+        account = await mail.open()
+        inbox = (await account.mailbox("INBOX")).id
+        for name in ("One", "Two"):
+            await account.apply([CreateMailbox(name)])
+            await account.apply([Copy(inbox, RangeSet([(1, 41)]), (await account.mailbox(name)).id)])
+        mail.build()
+        asked: list[str] = []
+        words = Zone.words
+
+        def counted(self: Zone, wanted: Wanted) -> Iterator[int]:
+            asked.append(wanted.text)
+            return words(self, wanted)
+
+        monkeypatch.setattr(Zone, "words", counted)
+        found = [await mail.find(BodyContains("rar"), name) for name in ("INBOX", "One", "Two")]
+        assert found[0]
+        assert found[0] == found[1] == found[2]
+        assert asked == ["rar"]
+
+    with_mail(tmp_path, work)
+
+
+def test_memory_for_vocabularies_is_bounded(tmp_path: Path) -> None:
+    """With room for less than one zone, zones are read again each time, and answers stay right."""
+
+    async def work(mail: Mail) -> None:
+        await mail.fill(5)
+        mail.build()
+        zones = ZoneCache(10)
+        index = AccountIndex(mail.folder, zones, lambda: None)
+        account = await mail.open()
+        pace = Pace(lambda: 0.0, 1.0)
+        for needle in ("rare", "common", "number", "rare"):
+            tests: list[PlainTextTest] = [BodyContains(needle), HeaderContains("subject", needle)]
+            answers = await index.ask(account, tests, pace)
+            assert len(answers) == 2
+            assert zones.count == 1
+        await mail.store.release(account)
 
     with_mail(tmp_path, work)

@@ -55,6 +55,11 @@ class ZoneCache:
         self._size = 0
         self._zones: Final[OrderedDict[tuple[Segment, str], Zone]] = OrderedDict()
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._zones)
+
     async def zone(self, segment: Segment, name: str) -> Zone:
         """A zone, read in a thread if it is not there. Raises OSError, IndexDamaged."""
         zone = self._zones.get((segment, name))

@@ -1,8 +1,8 @@
 """The process that indexes mail: ``python -m mailwren.server.index_process DATA LEVEL FORM``, started by a worker.
 
 Reads account ids from standard input, one a line, and answers each with one line once that account's index is up to
-date: ``done``, ``busy`` (another process is at it) or ``failed``. Ends with its input. It has the lowest priority: all
-else on the machine goes first. What it did not finish when it ends is done by the next one.
+date: ``done``, ``busy`` (another process is at it) or ``failed``. Ends with its input. It has a low priority: what
+else runs on the machine goes first. What it did not finish when it ends is done by the next one.
 """
 
 import os
@@ -17,7 +17,8 @@ from mailwren.search.index.building import Indexer
 from mailwren.store.errors import StoreError
 from mailwren.store.sqlite.folders import account_folder
 
-_LOWEST: Final = 19
+_NICER: Final = 10
+"""Beside something else that wants a whole core, it gets a tenth of it: never none, or a busy server never had an index."""
 _OUR_SIGNALS: Final = (signal.SIGINT, signal.SIGHUP)
 """Meant for the server when they come from a terminal."""
 
@@ -43,6 +44,6 @@ if __name__ == "__main__":
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     with suppress(OSError):  # not allowed everywhere
-        os.nice(_LOWEST)
+        os.nice(_NICER)
     configure_logs(sys.argv[2], cast("LogForm", sys.argv[3]))
     main(Path(sys.argv[1]))

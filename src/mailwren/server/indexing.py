@@ -1,7 +1,7 @@
 """Keeps search indexes up to date: notes which accounts have new mail, and has a process of its own index them.
 
 Nothing here is in the way of a delivery or a session: noting an account is one entry in a dictionary, and the work is
-done by another process of the lowest priority. Searches are complete meanwhile, as they look at what is not indexed.
+done by another process, of low priority. Searches are complete meanwhile, as they look at what is not indexed.
 Several workers have such a process each; of those that want the same account one gets it.
 """
 

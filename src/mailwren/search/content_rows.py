@@ -53,7 +53,7 @@ class ContentRows:
         runs = [run for run in runs if run[0] < run[1]]
         if len(runs) > _RUNS:
             return await self._looked_through(wanted, _Outside(covered), count, pace)
-        ascending = sorted(wanted) if len(wanted) * _DENSE < count else []
+        ascending = sorted(wanted)
         result: list[int] = []
         for start, stop in _pieces(runs):
             await pace.rest()
@@ -72,10 +72,13 @@ class ContentRows:
 
     def _wanted(self, wanted: AbstractSet[int], ascending: list[int], start: int, stop: int) -> list[int]:
         contents = self.contents
-        if wanted and not ascending:
+        low, high = bisect_left(ascending, contents[start]), bisect_right(ascending, contents[stop - 1])
+        shift = contents[start] - start
+        if contents[stop - 1] - shift == stop - 1:  # ids without gaps
+            return [content - shift for content in ascending[low:high]]
+        if (high - low) * _DENSE > stop - start:
             return list(compress(range(start, stop), map(wanted.__contains__, contents[start:stop])))
         found: list[int] = []
-        low, high = bisect_left(ascending, contents[start]), bisect_right(ascending, contents[stop - 1])
         place = start
         for content in ascending[low:high]:
             place = bisect_left(contents, content, place, stop)

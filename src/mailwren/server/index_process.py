@@ -18,7 +18,7 @@ from mailwren.store.errors import StoreError
 from mailwren.store.sqlite.folders import account_folder
 
 _NICER: Final = 10
-"""Beside something else that wants a whole core, it gets a tenth of it: never none, or a busy server never had an index."""
+"""Beside something else that wants a whole core, it gets a tenth of it: with none, a busy server would stay slow."""
 _OUR_SIGNALS: Final = (signal.SIGINT, signal.SIGHUP)
 """Meant for the server when they come from a terminal."""
 

@@ -13,6 +13,7 @@ import imapclient
 import pytest
 from tests.support.observed_mail import observed_mail, observed_mailbox, observing
 from tests.support.process import ServerProcess
+from tests.support.tap import tapped
 
 MBSYNC = shutil.which("mbsync")
 pytestmark = [pytest.mark.interop, pytest.mark.skipif(MBSYNC is None, reason="mbsync (isync) is not installed")]
@@ -210,3 +211,34 @@ def test_two_ways(tmp_path: Path, server: ServerProcess, encrypted: bool) -> Non
     assert set(near.run()) <= READING
     assert near.listing() == files
     assert observed_mail(server) == mail
+
+
+def test_moves(tmp_path: Path, server: ServerProcess) -> None:
+    """Messages that were moved on either side, also out of mailboxes of foreign names, are moved on the other."""
+    with observing(server) as client, tapped(server.imap_port) as tap:
+        near = maildir(tmp_path, server, encrypted=False)
+        text = near.configuration.read_text("utf-8").replace(f"Port {server.imap_port}", f"Port {tap.port}")
+        near.configuration.write_text(text, "utf-8")
+        for name in ("台北", "Größe/ä & ö"):
+            client.create_folder(name)
+        client.append("台北", message("moved there"), ["\\Flagged"], MOMENT)
+        client.append("Größe/ä & ö", message("moved here"), ["\\Seen"], MOMENT)
+        client.append("INBOX", message("stays"), [], MOMENT)
+        near.run()
+
+        client.select_folder("台北")
+        client.move(client.search(), "Größe/ä & ö")
+        path = near.file("Gr&APYA3w-e/&AOQ- &- &APY-", "moved here")
+        path.rename(near.folder / "INBOX" / "cur" / "5.local.host:2,S")
+        near.run()
+        assert near.subjects("INBOX") == ["moved here", "stays"]
+        assert near.subjects("&U,BTFw-") == []
+        assert near.flags("Gr&APYA3w-e/&AOQ- &- &APY-", "moved there") == {"\\Flagged"}
+        assert not observed_mailbox(client, "台北").messages
+        assert observed_mailbox(client, "Größe/ä & ö").flags(b"Subject: moved there") == {"\\Flagged"}
+        assert observed_mailbox(client, "INBOX").flags(b"Subject: moved here") == {"\\Seen"}
+
+        files, mail = near.listing(), observed_mail(server)
+        assert set(near.run()) <= READING
+        assert (near.listing(), observed_mail(server)) == (files, mail)
+        assert tap.refusals() == []

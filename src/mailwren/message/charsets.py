@@ -4,7 +4,10 @@ Results never hold lone surrogates, so they can be written as UTF-8.
 """
 
 import codecs
+import encodings
+import pkgutil
 import re
+from encodings.aliases import aliases
 from functools import lru_cache
 from typing import Final
 
@@ -58,6 +61,8 @@ _REFUSED: Final = frozenset(
     {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape", "undefined"}
 )
 """Codecs of Python that are no charsets of mail."""
+_CODECS: Final = frozenset(aliases) | {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+"""What Python can look up: it remembers every name that it does not know, after a search on the disk."""
 _PREFIXED: Final = re.compile(r"(?:cp|win|windows|ansi|ibm|dos|x-cp|x-windows)[-_ ]?(\d{3,5})")
 _NAME_LENGTH: Final = 40
 """Longer than any charset's name: such names are not even looked up."""
@@ -82,6 +87,8 @@ def _codec(charset: str) -> tuple[str, bool] | None:
 
 def _lookup(name: str) -> tuple[str, bool] | None:
     if not name.isascii() or not 0 < len(name) <= _NAME_LENGTH or "." in name or "\0" in name:
+        return None
+    if encodings.normalize_encoding(name) not in _CODECS:
         return None
     try:
         canonical = codecs.lookup(name).name

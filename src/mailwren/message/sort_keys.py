@@ -22,6 +22,8 @@ from mailwren.message.text import header_charset
 
 _UNREADABLE: Final = {octet: 0xF0000 + octet for octet in range(256)}
 """Characters for private use in place of octets."""
+_LOOKED_AT: Final = 16 * limits.SORT_TEXT
+"""Octets of a value that are decoded: enough for so many characters, however they are encoded."""
 
 
 def sort_keys(header: Header, hint: str = "") -> SortKeys:
@@ -31,7 +33,7 @@ def sort_keys(header: Header, hint: str = "") -> SortKeys:
         header: the message's header.
         hint: charset that 8-bit octets of the header are tried in when they are not UTF-8.
     """
-    value = header.get(b"subject") or b""
+    value = (header.get(b"subject") or b"")[:_LOOKED_AT]
     octets = unreadable_octets(value, hint)
     subject = base_subject(decode_header(value, hint) if octets is None else octets.decode("latin-1"))
     sender, recipient = _first(header, b"from"), _first(header, b"to")
@@ -79,6 +81,7 @@ def _display(address: Address | None, hint: str) -> str:
 
 
 def _name(value: bytes, hint: str) -> str:
+    value = value[:_LOOKED_AT]
     octets = unreadable_octets(value, hint)
     return decode_header(value, hint) if octets is None else _unreadable(octets)
 

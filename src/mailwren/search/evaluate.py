@@ -110,6 +110,7 @@ class SearchEngine:
         among: RangeSet | None = None,
         progress: Callable[[int, int], None] | None = None,
         relevancies: dict[int, int] | None = None,
+        others: Others | None = None,
     ) -> list[int]:
         """The positions in the view of the messages that match, ascending.
 
@@ -123,6 +124,7 @@ class SearchEngine:
             among: only these UIDs are looked at; ``None`` is all of them.
             progress: told now and then how many of how many messages were looked at.
             relevancies: takes the relevancy of each message found, 1 to 100, by its position.
+            others: how others are given their turn, if not as always; what it raises ends the search.
 
         Raises:
             QueryTooDeep: the query's tree is too deep.
@@ -130,7 +132,7 @@ class SearchEngine:
         """
         step = plan(query)
         snapshot = Snapshot(state, view_uids, length)
-        pace = Pace(self._clock, self._slice, self._others)
+        pace = Pace(self._clock, self._slice, others or self._others)
         tests = list(leaves(step))
         costs = [leaf.cost for leaf in tests]
         columns = self._facts.columns(state) if Cost.FACTS in costs else FactColumns(snapshot.uids)

@@ -34,12 +34,14 @@ class FieldValues:
         self.known: Final[dict[int, str]] = {}
         self.size = 0
 
-    def keep(self, content: int, values: list[str]) -> None:
-        """Remember a message's values, unless they are uncommonly long or there is no room."""
-        text = SEPARATOR.join(values)
-        if len(text) <= limits.FIELD_KEPT and self.size < self._limit and content not in self.known:
+    def keep(self, content: int, text: str) -> bool:
+        """Remember a message's values; whether that was done: not if they are uncommonly long or there is no room."""
+        if len(text) > limits.FIELD_KEPT or self.size >= self._limit:
+            return False
+        if content not in self.known:
             self.known[content] = text
             self.size += len(text) + _OVERHEAD
+        return True
 
 
 class FieldCache:

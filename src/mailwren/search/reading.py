@@ -58,6 +58,8 @@ class Reader:
         self._keep = limits.SEARCH_KEPT if keep else 0
         self._room = self._keep
         self._headers: dict[int, bytes | None] = {}
+        self._long: dict[str, dict[int, str]] = {}
+        """By field and row, values that are too long to be remembered after the search."""
         self._messages: dict[int, WholeMessage] = {}
         self._at_once = _HEADERS_AT_FIRST
         self._tests: dict[PlainTextTest, FieldTest | _BodyTest] = {}
@@ -69,6 +71,7 @@ class Reader:
         """Let go of what was read: other rows follow."""
         self.scores.clear()
         self._headers.clear()
+        self._long.clear()
         self._messages.clear()
         self._room = self._keep
 
@@ -103,17 +106,34 @@ class Reader:
         if not needle or SEPARATOR in needle:
             return await self._scan_headers(test, rows, None)
         collation = test.needle.collation
-        values = self._fields(field if collation is None else f"{field} {collation.name}")
-        contents, known = self._contents, values.known
-        texts = [known.get(contents[row]) for row in rows]
+        name = field if collation is None else f"{field} {collation.name}"
+        texts = self._known_texts(name, rows)
         result = [row for row, text in zip(rows, texts, strict=True) if text is not None and needle in text]
         unknown = [row for row, text in zip(rows, texts, strict=True) if text is None]
         if unknown:
-            result += await self._scan_headers(test, unknown, values)
+            result += await self._scan_headers(test, unknown, name)
             result.sort()
+        await self._pace.rest()
         return result
 
-    async def _scan_headers(self, test: FieldTest, rows: Rows, values: FieldValues | None) -> list[int]:
+    def _known_texts(self, name: str, rows: Rows) -> list[str | None]:
+        """The values of a field as they are compared, where they are known."""
+        contents, known, long = self._contents, self._fields(name).known, self._long.get(name.lower())
+        texts = [known.get(contents[row]) for row in rows]
+        if not long:
+            return texts
+        return [long.get(row) if text is None else text for row, text in zip(rows, texts, strict=True)]
+
+    def _remembered(self, name: str, row: int, folded: list[str]) -> str:
+        """A field's values in one text, remembered if there is room."""
+        text = SEPARATOR.join(folded)
+        if not self._fields(name).keep(self._contents[row], text) and len(text) <= self._room:
+            self._room -= len(text)
+            self._long.setdefault(name.lower(), {})[row] = text
+        return text
+
+    async def _scan_headers(self, test: FieldTest, rows: Rows, name: str | None) -> list[int]:
+        """Those of ``rows`` whose headers match; the values of the field are remembered by its name, if it is given."""
         result: list[int] = []
         start = 0
         while start < len(rows):
@@ -121,15 +141,15 @@ class Reader:
             start += len(part)
             for row, header in zip(part, await self._read_headers(part), strict=True):
                 block = await self._large_header(row) if header is None else header
-                if test(block) if values is None else self._kept_and_matching(test, row, block, values):
+                if test(block) if name is None else self._kept_and_matching(test, row, block, name):
                     result.append(row)
+                if header is None:  # decoding it may have taken long
+                    await self._pace.rest()
             await self._pace.rest()
         return result
 
-    def _kept_and_matching(self, test: FieldTest, row: int, header: bytes, values: FieldValues) -> bool:
-        texts = test.folded(header)
-        values.keep(self._contents[row], texts)
-        return any(test.needle.folded in text for text in texts)
+    def _kept_and_matching(self, test: FieldTest, row: int, header: bytes, name: str) -> bool:
+        return test.needle.folded in self._remembered(name, row, test.folded(header))
 
     async def _large_header(self, row: int) -> bytes:
         """A header that is not read together with others, as far as headers are looked into."""
@@ -183,15 +203,16 @@ class Reader:
 
     async def _field_texts(self, test: HeaderContains, rows: Rows) -> list[str]:
         """The values of a field of each row, folded."""
-        values, contents = self._fields(test.field), self._contents
-        texts = {row: text for row in rows if (text := values.known.get(contents[row])) is not None}
+        known = zip(rows, self._known_texts(test.field, rows), strict=True)
+        texts = {row: text for row, text in known if text is not None}
         unknown = [row for row in rows if row not in texts]
         if unknown:
             field = FieldTest(test.field, Needle(test.text))
             for row, header in zip(unknown, await self._read_headers(unknown), strict=True):
                 folded = field.folded(await self._large_header(row) if header is None else header)
-                values.keep(contents[row], folded)
-                texts[row] = SEPARATOR.join(folded)
+                texts[row] = self._remembered(test.field, row, folded)
+                if header is None:  # decoding it may have taken long
+                    await self._pace.rest()
         return [texts[row] for row in rows]
 
     async def _look_at_message(self, hits: Hits, row: int, *, headers: bool) -> None:

@@ -46,6 +46,7 @@ class Scope(NamedTuple):
     view_uids: "array[int]"
     length: int
     progress: Callable[[int, int], None] | None = None
+    others: Others | None = None
 
 
 class _Found(NamedTuple):
@@ -143,6 +144,7 @@ class Sorter:
             scope.length,
             progress=scope.progress,
             relevancies=relevancies,
+            others=scope.others,
         )
 
 

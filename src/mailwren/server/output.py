@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from mailwren.base import limits
 from mailwren.imap import wire
 from mailwren.server import languages
-from mailwren.server.protocol import ImapProtocol
+from mailwren.server.protocol import ConnectionClosed, ImapProtocol
 
 if TYPE_CHECKING:
     from mailwren.server.context import ServerContext
@@ -86,6 +86,12 @@ class Output:
         if time.perf_counter() > self._slice_end:
             await self.context.turns.rest()
             self._begin_slice()
+
+    async def give_way(self) -> None:
+        """For long searches: let others run. Raises ConnectionClosed: nobody waits for what is found any more."""
+        await self.context.turns.rest()
+        if self.connection.closed:
+            raise ConnectionClosed
 
     def _begin_slice(self) -> None:
         self._slice_end = time.perf_counter() + limits.SLICE_SECONDS

@@ -1,5 +1,7 @@
 """Charset names as mail has them."""
 
+import encodings
+
 import pytest
 
 from mailwren.message.charsets import decode, decode_unlabelled
@@ -79,3 +81,10 @@ def test_unlabelled_octets() -> None:
     assert decode_unlabelled(b"\xe4", "utf-16") == "ä"
     assert decode_unlabelled(b"\xe4", "shift_jis") == "ä"
     assert decode_unlabelled("日".encode("iso2022_jp")) == "日"
+
+
+def test_names_of_no_charset_are_not_looked_up() -> None:
+    """Python searches its disk for each name that it does not know, and remembers it for ever."""
+    for number in range(1000):
+        assert decode(b"\xe4", f"x-unheard-of-{number}") == "ä"
+    assert not [name for name in getattr(encodings, "_cache", ()) if "unheard" in name]

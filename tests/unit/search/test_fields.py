@@ -5,7 +5,7 @@ from tests.support.searched_mailbox import SearchedMailbox
 from mailwren.base import limits
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.fields import FieldCache
-from mailwren.search.query import And, FlagTest, HeaderContains
+from mailwren.search.query import And, FlagTest, HeaderContains, Or
 
 
 def test_a_field_is_read_once() -> None:
@@ -54,11 +54,20 @@ def test_memory_is_bounded() -> None:
     mailboxes = [SearchedMailbox() for _ in range(3)]
     cache = FieldCache(1000)
     for mailbox in mailboxes:
-        cache.values(mailbox.state, "Subject").keep(1, ["x" * 300])
+        cache.values(mailbox.state, "Subject").keep(1, "x" * 300)
     assert cache.values(mailboxes[2].state, "subject").known
     assert cache.values(mailboxes[1].state, "subject").known
     assert not cache.values(mailboxes[0].state, "subject").known
     large = cache.values(mailboxes[1].state, "subject")
     for content in range(2, 10):
-        large.keep(content, ["x" * 300])
+        large.keep(content, "x" * 300)
     assert large.size < 1500
+
+
+def test_long_values_are_read_once_for_all_keys_of_a_search() -> None:
+    """Hundreds of keys about one uncommonly long field do not decode it hundreds of times."""
+    mailbox = SearchedMailbox()
+    mailbox.add(b"To: " + b"a@example.org, " * limits.SEARCH_HEADER + b"last@example.org\r\n\r\n")
+    absent = [HeaderContains("to", f"absent{number}") for number in range(300)]
+    assert mailbox.find(Or((*absent, HeaderContains("to", "last"))), SearchEngine()) == [0]
+    assert mailbox.asked["headers messages"] == 1

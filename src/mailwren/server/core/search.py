@@ -138,6 +138,7 @@ async def find(
             among=among,
             progress=session.progress.report,
             relevancies=relevancies,
+            others=session.give_way,
         )
     except QueryTooDeep as error:
         raise Refused(str(error), b"LIMIT") from error

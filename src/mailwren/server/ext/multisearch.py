@@ -142,6 +142,7 @@ class _Run:
                 mailbox.view.uids,
                 mailbox.view.count,
                 relevancies=relevancies if RELEVANCY in self.returns else None,
+                others=self.session.give_way,
             )
         except QueryTooDeep as error:
             raise Refused(str(error), b"LIMIT") from error

@@ -108,7 +108,7 @@ def scope(session: "Session") -> Scope:
     """The selected mailbox as the client knows it."""
     selected = session.mailbox
     view = selected.view
-    return Scope(selected.account, selected.state, view.uids, view.count, session.progress.report)
+    return Scope(selected.account, selected.state, view.uids, view.count, session.progress.report, session.give_way)
 
 
 async def searched(session: "Session", key: SearchKey, charset: str) -> SearchKey:

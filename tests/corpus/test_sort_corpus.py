@@ -7,12 +7,19 @@ import re
 
 import pytest
 from tests.corpus.test_search_corpus import CORPUS, octets_of_messages
-from tests.support.naive_threads import Mail, naive_ordered_subject, naive_references, naive_refs, naive_sort
+from tests.support.naive_threads import (
+    Mail,
+    Unreadable,
+    naive_ordered_subject,
+    naive_references,
+    naive_refs,
+    naive_sort,
+)
 from tests.support.searched_mailbox import SearchedMailbox
 
 from mailwren.message.address import parse_addresses
 from mailwren.message.dates import parse_date
-from mailwren.message.encoded_words import decode_header
+from mailwren.message.encoded_words import decode_header, unreadable_octets
 from mailwren.message.header import Header, unfold
 from mailwren.message.parse import parse_message
 from mailwren.message.text import header_charset
@@ -39,6 +46,19 @@ def message_ids(value: bytes | None) -> list[str]:
     return [each for each in plain if "@" in each[1:-1]]
 
 
+def shown(value: bytes, hint: str) -> str:
+    """A text as it is compared, decoded."""
+    octets = unreadable_octets(value, hint)
+    return decode_header(value, hint) if octets is None else Unreadable(octets.decode("latin-1")).by_octets()
+
+
+def subject_of(header: Header, hint: str) -> str:
+    """The Subject, decoded where it can be, before anything is taken off it."""
+    value = header.get(b"subject") or b""
+    octets = unreadable_octets(value, hint)
+    return decode_header(value, hint)[:1000] if octets is None else Unreadable(octets.decode("latin-1")[:1000])
+
+
 def mail_of(number: int, octets: bytes) -> Mail:
     """A message as the naive side sees it."""
     block = octets[: parse_message(octets).root.body_start]
@@ -53,7 +73,7 @@ def mail_of(number: int, octets: bytes) -> Mail:
             return "", ""
         mailbox = (found[0].mailbox or b"").decode("utf-8", "replace")
         host = found[0].host
-        display = decode_header(found[0].name or b"", hint)
+        display = shown(found[0].name or b"", hint)
         address = mailbox if host is None else f"{mailbox}@{host.decode('utf-8', 'replace')}"
         return mailbox, display or (address if found[0].mailbox else "")
 
@@ -61,7 +81,7 @@ def mail_of(number: int, octets: bytes) -> Mail:
     references = message_ids(header.get(b"references")) or message_ids(header.get(b"in-reply-to"))[:1]
     return Mail(
         number,
-        decode_header(header.get(b"subject") or b"", hint)[:1000],
+        subject_of(header, hint),
         arrival if date is None else date[1],
         arrival,
         len(octets),

@@ -10,6 +10,16 @@ from functools import cmp_to_key
 from itertools import count
 
 
+class Unreadable(str):
+    """Text whose charset is unknown, or that is not valid in it, as octets: behind all other text (RFC 5255 §4.6)."""
+
+    __slots__ = ()
+
+    def by_octets(self) -> str:
+        """Characters that no other text has, in the order of the octets."""
+        return "".join(chr(0xF0000 + ord(each)) for each in self)
+
+
 @dataclass(eq=False)
 class Mail:
     """What the RFC looks at."""
@@ -57,7 +67,7 @@ def base_subject(subject: str) -> tuple[str, bool]:
         if text.lower().startswith("[fwd:") and text.endswith("]"):
             text, reply = text[5:-1], True
             continue
-        return text, reply
+        return Unreadable(text).by_octets() if isinstance(subject, Unreadable) else text, reply
 
 
 def casemap(text: str) -> str:

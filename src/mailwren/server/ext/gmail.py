@@ -18,7 +18,7 @@ from mailwren.imap.ext.gmail_search import parse_gmail_search
 from mailwren.imap.sequence_set import SequenceSet
 from mailwren.server.core.fetch_columns import Batch
 from mailwren.server.ext import messagelimit
-from mailwren.server.ext.gmail_items import collect_labels, label_cells, label_of
+from mailwren.server.ext.gmail_items import FLAG_LABELS, collect_labels, label_cells, label_of
 from mailwren.server.fetch_form import fetch_form
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import batches
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = {"\\Inbox": INBOX, "\\Sent": "Sent", "\\Draft": "Drafts", "\\Trash": "Trash", "\\Junk": "Junk"}
 """Mailboxes of labels that no mailbox has a special use for."""
-_FLAGS: Final = {"\\starred": "\\Flagged", "\\important": "$Important"}
+_FLAGS: Final = {label.lower(): flag for label, flag in FLAG_LABELS.items()}
 _ARCHIVE: Final = "Archive"
 _AT_ONCE: Final = 250
 
@@ -215,8 +215,8 @@ class _Change:
         """Labels that are not among these go; the selected mailbox stays, it is not told as one."""
         kept = {mailbox.id for label in labels if (mailbox := _mailbox_named(label, self.mailboxes)) is not None}
         operations: list[Operation] = []
-        if "\\starred" not in {label.lower() for label in labels}:
-            operations += self._flags("\\Flagged", FlagMode.REMOVE)
+        for flag in {_FLAGS[label] for label in set(_FLAGS).difference(map(str.lower, labels))}:
+            operations += self._flags(flag, FlagMode.REMOVE)
         for mailbox in self.mailboxes.values():
             if mailbox.id not in kept and mailbox.id != self.selected.id and mailbox.messages:
                 operations += await self._remove_from(mailbox)

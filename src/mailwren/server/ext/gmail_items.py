@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _USES: Final = {"\\Sent": "\\Sent", "\\Drafts": "\\Draft", "\\Trash": "\\Trash", "\\Junk": "\\Junk"}
 """Labels of mailboxes with a special use."""
+FLAG_LABELS: Final = {"\\Important": "$Important", "\\Starred": "\\Flagged"}
+"""Labels that are flags."""
 _ID_DIGITS: Final = 10
 """Characters of an EMAILID behind its first that make its number: 60 bits."""
 
@@ -73,14 +75,19 @@ async def thread_number_cells(batch: "Batch") -> Sequence[bytes]:
 
 async def label_cells(batch: "Batch") -> Sequence[bytes]:
     """The item X-GM-LABELS of many messages."""
-    starred = {flags for flags in set(batch.flags) if "\\Flagged" in batch.account.flag_set(FlagSetId(flags)).names}
+    flagged = {flags: _flag_labels(batch.account, FlagSetId(flags)) for flags in set(batch.flags)}
     labels: dict[int, list[str]] = {content: [] for content in batch.contents}
     if batch.own:
         await collect_labels(batch.account, batch.mailbox, labels)
     return [
-        write_labels([*labels[content], *(["\\Starred"] if flags in starred else [])], batch.utf8)
+        write_labels([*labels[content], *flagged[flags]], batch.utf8)
         for content, flags in zip(batch.contents, batch.flags, strict=True)
     ]
+
+
+def _flag_labels(account: "Account", flags: FlagSetId) -> list[str]:
+    names = {name.lower() for name in account.flag_set(flags).names}
+    return [label for label, flag in FLAG_LABELS.items() if flag.lower() in names]
 
 
 async def collect_labels(account: "Account", selected: MailboxId, labels: dict[int, list[str]]) -> None:

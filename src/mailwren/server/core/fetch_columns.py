@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
 
 _HEAVY = 2
-_HEAVIEST = 8
+_HEAVIEST = 16
 Cell = bytes | None
 """An item's text for one message; ``None`` is a gap."""
-_WHOLE = 32 * 1024
+_WHOLE = limits.BLOB_IN_DATABASE
 """Octets of a whole message that is read together with others."""
 _ROW = 16 * 1024
 """Octets of a header, or of a message's ready structures, that are held for many messages at once."""

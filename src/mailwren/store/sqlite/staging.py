@@ -27,6 +27,12 @@ _LEVEL: Final = 3
 _HEADER_LEVEL: Final = 3
 _HEADER_PAYS: Final = 1024
 """Octets of a header below which compressing it saves too little for what reading it then costs."""
+_BODY_PAYS: Final = 4096
+"""Octets of a message up to which it stays as it is, since it takes few pages of the database in any case.
+
+Larger ones are compressed where they become half as large, as texts do. Attachments in base64 would save a quarter and
+take longest to read: longer than SQLite and the network together.
+"""
 _HASH_CHUNK: Final = 1024 * 1024
 
 
@@ -123,12 +129,11 @@ def write_blob(staged: Staged, blobs: BlobStore) -> None:
         with memoryview(staged.octets) as view:
             blobs.put(view, staged.hash)
         return
-    octets = bytes(staged.octets)
-    packed = _compressors.body.compress(octets)
-    if len(packed) < len(octets):
-        staged.place, staged.data = PLACE_COMPRESSED, packed
-    else:
-        staged.place, staged.data = PLACE_RAW, octets
+    staged.place, staged.data = PLACE_RAW, bytes(staged.octets)
+    if staged.size > _BODY_PAYS:
+        packed = _compressors.body.compress(staged.data)
+        if 2 * len(packed) <= staged.size:
+            staged.place, staged.data = PLACE_COMPRESSED, packed
 
 
 def pack_header(header: bytes) -> bytes:

@@ -18,7 +18,9 @@ class RangeSet:
         """Build from ``(start, stop)`` pairs in any order and orientation; overlapping ones are merged."""
         starts: list[int] = []
         stops: list[int] = []
-        for start, stop in sorted((a, b) if a <= b else (b, a) for a, b in ranges):
+        pairs = [(a, b) if a <= b else (b, a) for a, b in ranges]
+        pairs.sort()
+        for start, stop in pairs:
             if stops and start <= stops[-1] + 1:
                 stops[-1] = max(stops[-1], stop)
             else:

@@ -67,7 +67,8 @@ class Output:
         if self._output_size > limits.OUTPUT_CHUNK and self.connection.deflating:
             await self._hand_over_in_pieces()
         self.hand_over()
-        await self.connection.drain(self.context.config.write_timeout)
+        if self.connection.paused:
+            await self.connection.drain(self.context.config.write_timeout)
 
     async def _hand_over_in_pieces(self) -> None:
         """Leave others their turn while much is compressed; what is queued meanwhile goes out behind it."""

@@ -161,8 +161,9 @@ class Session(Exchange):
             if selected.state.deleted:
                 self._selected_is_gone("The selected mailbox was deleted")
             elif self._may_still_read(selected) and self._hears_of_selected():
-                may_expunge = may_expunge and not self._numbers_wait()
-                await notices.tell(self, selected, may_expunge=may_expunge, with_uid=with_uid)
+                if self.notifications is not None or selected.contexts is not None or not selected.view.current:
+                    may_expunge = may_expunge and not self._numbers_wait()
+                    await notices.tell(self, selected, may_expunge=may_expunge, with_uid=with_uid)
                 self._moved = False
         except StoreError as error:
             # What the client asked for was done or refused by itself; what is new it will be told next time.
@@ -393,7 +394,8 @@ class Session(Exchange):
         # A command that has just looked need not look again, unless a hint came meanwhile.
         again = self._mailbox_hint or not self._looked
         await self.tell(may_expunge=may_expunge, refresh=again, with_uid=request.by_uid)
-        await self.tell_others()
+        if self.notifications is not None:
+            await self.tell_others()
         text = completion.text or f"{'UID ' * request.by_uid}{request.name.decode('ascii')} completed"
         code = completion.code
         if code:

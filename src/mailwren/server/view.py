@@ -125,6 +125,12 @@ class View:
 
     # --- what the client has not been told ------------------------------------------------------------------
     @property
+    def current(self) -> bool:
+        """Whether the client has been told everything."""
+        state = self.state
+        return self.told == state.modseq and self.uids is state.uids and self.count == len(state.uids)
+
+    @property
     def stale(self) -> bool:
         """Whether messages that the client still counts have gone away."""
         return bool(self.missing())
@@ -191,7 +197,7 @@ class View:
             flags: The client wants to hear of flags. Otherwise it is told of them when it wants to again.
         """
         update = Update()
-        if self.told == self.state.modseq and (self.uids is self.state.uids) and self.count == len(self.uids):
+        if self.current:
             return update
         if may_expunge and self.uids is not self.state.uids:
             self._take_expunges(update)

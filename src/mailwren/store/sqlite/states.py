@@ -1,7 +1,8 @@
 """The mailboxes that a process has in memory: loaded once, then kept up to date by deltas of our own commits and by
 asking the log for everybody else's.
 
-Whoever opens a mailbox gets it as of a moment after the call: one point read tells whether anything happened since.
+Whoever opens a mailbox gets it as of a moment after the call: the database's version tells whether anything happened in
+the account, one point read whether it happened in the mailbox.
 What is little is read at once on the event loop; what is much is read in a thread from one snapshot, and applied only
 if the state still stands where the thread began, else it is read again.
 """
@@ -9,6 +10,7 @@ if the state still stands where the thread began, else it is read again.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import count
 from typing import Final, TypeVar
 from weakref import WeakValueDictionary
 
@@ -25,6 +27,7 @@ from mailwren.store.sqlite.log_reading import Known, Reading, Refreshed
 
 R = TypeVar("R")
 RunInThread = Callable[[Callable[[apsw.Connection], R]], Awaitable[R]]
+_versions: Final = count(1)
 _WITHOUT_LIMIT: Final = 1 << 62
 _IN_THREAD: Final = 1_000_000
 """Octets of log, and messages, beyond which the whole mailbox is quicker to read."""
@@ -59,7 +62,7 @@ class StateCache:
 class States:
     """The states of one account's mailboxes as one user sees them. Everything here happens on the event loop."""
 
-    __slots__ = ("_cache", "_in_thread", "_loading", "_reader", "_reading", "_states")
+    __slots__ = ("_cache", "_current", "_in_thread", "_loading", "_reader", "_reading", "_shares", "_states")
 
     def __init__(
         self,
@@ -75,18 +78,32 @@ class States:
         self._cache: Final = cache
         self._states: Final[WeakValueDictionary[MailboxId, MailboxState]] = WeakValueDictionary()
         self._loading: Final[dict[MailboxId, asyncio.Future[Refreshed | None]]] = {}
+        self._shares: Final = bool(reader.filename)
+        """In memory the reader is the writer, and sees its own changes without knowing of any."""
+        self._current: Final[dict[MailboxId, int]] = {}
+        """In which version of the database a state was found to be up to date."""
 
     async def open(self, mailbox: MailboxId) -> MailboxState:
         """The state with every change that was committed before the call. Raises NoSuchMailbox."""
         while True:
             state = self._states.get(mailbox)
+            version = self._version()  # first: what is committed from here on makes another one
+            if state is not None and self._current.get(mailbox) == version:
+                self._cache.touch(state)
+                return state
             refreshed = self._little(mailbox, state)
             if refreshed is None:
                 refreshed = await self._much(mailbox, state)
             state = self._take(mailbox, refreshed)
             if state is not None:
+                self._current[mailbox] = version
                 self._cache.touch(state)
                 return state
+
+    @translated
+    def _version(self) -> int:
+        """Changes with every commit of any other connection: where it did not, there is nothing to look for."""
+        return self._reader.execute("PRAGMA data_version").get if self._shares else next(_versions)
 
     @translated
     def _little(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
@@ -143,6 +160,7 @@ class States:
 
     def _gone(self, state: MailboxState) -> None:
         state.deleted = True
+        self._current.pop(state.mailbox.id, None)
         self._states.pop(state.mailbox.id, None)
         self._cache.drop(state)
 
@@ -174,6 +192,7 @@ class States:
         for state in list(self._states.values()):
             self._cache.drop(state)
         self._states.clear()
+        self._current.clear()
 
 
 def _apply(state: MailboxState, delta: Delta) -> None:

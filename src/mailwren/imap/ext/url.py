@@ -190,7 +190,8 @@ def write_url(url: ImapUrl) -> str:
     if url.host:
         user = quote(url.user, safe="") + ";AUTH=*@" if url.user else ""
         result = f"imap://{user}{url.host}" + ("" if url.port is None else f":{url.port}")
-    result += "/" + quote(url.mailbox, safe=_PATH_SAFE)
+    path = quote(url.mailbox, safe=_PATH_SAFE)
+    result += "/" + ("%2F" + path[1:] if path.startswith("/") else path)  # two slashes would begin a server's name
     if url.uid_validity is not None:
         result += f";UIDVALIDITY={url.uid_validity}"
     if url.uid is None:

@@ -22,7 +22,7 @@ from mailwren.auth.users import UserDirectory
 from mailwren.delivery.delivery import Delivery
 from mailwren.delivery.lmtp_server import LmtpService, TcpListener, UnixListener, start_lmtp
 from mailwren.delivery.settings import DeliverySettings, LmtpSettings
-from mailwren.store.operations import CreateMailbox, SetQuota
+from mailwren.store.operations import CreateMailbox
 from mailwren.store.sqlite.store import SqliteMailStore
 
 POSTFIX = shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -119,7 +119,7 @@ class MailServer:
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
         return future.result(SECONDS)
 
-    async def change(self, user: str, operation: CreateMailbox | SetQuota) -> None:
+    async def change(self, user: str, operation: CreateMailbox) -> None:
         """Change a user's account."""
         account = await self.store.account(self.users.get(user).account_id)
         await account.apply([operation])
@@ -261,7 +261,7 @@ def test_unknown_users_are_refused_at_the_door(server: MailServer, postfix: Priv
 
 def test_full_mailbox_waits_in_the_queue(server: MailServer, postfix: PrivatePostfix) -> None:
     """452 leaves the message in Postfix's queue, and the other recipients have theirs."""
-    server.run(server.change("full", SetQuota(5000, None)))
+    server.users.set_quota("full", octets=5000, messages=None)
     filler = MESSAGE + b"x" * 900 + b"\r\n"
     for _ in range(2):
         postfix.send("full@example.org", "bob@example.org", message=filler)
@@ -275,7 +275,7 @@ def test_full_mailbox_waits_in_the_queue(server: MailServer, postfix: PrivatePos
 @pytest.mark.parametrize("kind", ["tcp"])
 def test_full_mailbox_sends_back(server: MailServer, postfix: PrivatePostfix) -> None:
     """552 makes Postfix tell the sender at once."""
-    server.run(server.change("full", SetQuota(10, None)))
+    server.users.set_quota("full", octets=10, messages=None)
     postfix.send("full@example.org", sender="alice@example.org")
     (line,) = postfix.log("postfix/lmtp.* to=<full@example.org>.* status=bounced")
     assert "dsn=5.2." in line

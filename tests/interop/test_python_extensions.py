@@ -14,7 +14,6 @@ from tests.support.tap import Tap, tapped
 
 pytestmark = pytest.mark.interop
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-QUOTA = "quota.storage"
 
 
 def message(number: int, subject: str, references: str = "") -> bytes:

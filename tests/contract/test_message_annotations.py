@@ -65,7 +65,9 @@ async def changed(mail: Mail, since: int, name: str = "INBOX") -> list[tuple[int
     all_uids = [Uid(uid) for uid in state.uids]
     return [
         (uid, entry)
-        for uid, entry in await mail.account.changed_message_annotations(state.mailbox.id, all_uids, ModSeq(since))
+        for uid, entry, _modseq in await mail.account.changed_message_annotations(
+            state.mailbox.id, all_uids, ModSeq(since)
+        )
     ]
 
 

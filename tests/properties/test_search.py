@@ -1,6 +1,7 @@
 """Random queries on random mailboxes, against a reference that looks at one message at a time."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import date
 
 from hypothesis import given
@@ -18,6 +19,7 @@ from mailwren.search.query import (
     NOTHING,
     All,
     And,
+    AnnotationContains,
     BodyContains,
     ChangedSince,
     EmailId,
@@ -81,8 +83,16 @@ class Stored:
     flags: frozenset[str]
     uid: int = 0
     facts: ContentFacts | None = None
+    annotations: dict[tuple[str, bool], str] = field(default_factory=dict)
 
 
+ENTRIES = {"/comment": "/comment", "/1/comment": "/1/comment", "/%": "/[^/]*", "/*": "/.*", "*t": ".*t", "/x": "/x"}
+"""Entries as searches name them, and as regular expressions."""
+_annotations = st.dictionaries(
+    st.tuples(st.sampled_from(["/comment", "/altsubject", "/1/comment"]), st.booleans()),
+    st.sampled_from(WORDS),
+    max_size=2,
+)
 _words = st.lists(st.sampled_from(WORDS), max_size=3).map(" ".join)
 _zones = st.sampled_from([-720, -60, 0, 330, 840])
 _dates = st.integers(1_075_000_000, 1_076_000_000)
@@ -96,7 +106,7 @@ def messages(draw: st.DrawFn) -> tuple[Stored, int, int]:
     separator = "" if body.startswith("Content-") else "\r\n"
     text = "".join(line + "\r\n" for line in lines) + separator + body
     flags = frozenset(draw(st.sets(st.sampled_from(FLAGS), max_size=3)))
-    return Stored(text.encode(), flags), draw(_dates), draw(_zones)
+    return Stored(text.encode(), flags, annotations=draw(_annotations)), draw(_dates), draw(_zones)
 
 
 _texts = st.sampled_from(
@@ -117,6 +127,12 @@ _leaves: st.SearchStrategy[Query] = st.one_of(
     st.builds(ChangedSince, st.integers(1, 200).map(ModSeq)),
     st.builds(EmailId, st.sampled_from(["M1000", "M1003", "M"])),
     st.builds(ThreadId, st.sampled_from(["T0", "T1"])),
+    st.builds(
+        AnnotationContains,
+        st.sampled_from(sorted(ENTRIES)),
+        st.sampled_from([frozenset([True]), frozenset([False]), frozenset([True, False])]),
+        _texts,
+    ),
     st.builds(HeaderContains, st.sampled_from(["subject", "SUBJECT", "From", "x-other", "Date", "To"]), _texts),
     st.builds(BodyContains, _texts),
     st.builds(TextContains, _texts),
@@ -147,6 +163,11 @@ def matches(query: Query, message: Stored, position: int) -> bool:
             return text_matches(query, message.octets)
         case Resembles(test):
             return text_matches(test, message.octets)
+        case AnnotationContains(entry, kinds, text):
+            return any(
+                re.fullmatch(ENTRIES[entry], name) and is_shared in kinds and fold(text) in fold(value)
+                for (name, is_shared), value in message.annotations.items()
+            )
         case _:
             return number_matches(query, message, position)
 
@@ -209,6 +230,8 @@ def test_queries_answer_as_the_reference_does(
     for message, internal_date, zone in stored:
         step = data.draw(st.integers(1, 3))
         message.uid = mailbox.add(message.octets, sorted(message.flags), date=internal_date, zone=zone, step=step)
+        if message.annotations:
+            mailbox.annotate(message.uid, {key: value.encode() for key, value in message.annotations.items()})
         message.facts = mailbox.known_facts[mailbox.state.contents[-1]]
     view = mailbox.state.uids[:]
     gone = data.draw(st.sets(st.integers(0, len(stored) - 1), max_size=2)) if stored else set()

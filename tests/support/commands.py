@@ -35,6 +35,7 @@ from mailwren.imap.scanner import NUMBER64_MAX, NUMBER_MAX
 from mailwren.imap.sequence_set import STAR, SequenceSet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+OCTETS8 = st.binary(max_size=30)
 OCTETS = st.binary(max_size=30).filter(lambda data: b"\x00" not in data)
 ATOMS = st.text("abcXYZ019$+-_.:=&/", min_size=1, max_size=12).filter(lambda word: word.upper() != "NIL")
 NAMES = TEXT.map(names.canonical).filter(lambda name: names.canonical(name) == name)
@@ -59,6 +60,9 @@ SETS = st.one_of(
 ENTRIES = st.builds(
     "/{}/{}".format, st.sampled_from(["private", "Shared"]), st.text('abcXYZ019 $+-_.:=&(){\\"', min_size=1, max_size=9)
 )
+NOTED = st.sampled_from(["/comment", "/altsubject", "/1.2/comment", "/1/flags/seen", "/vendor/a b/\\x", "/3/vendor/y"])
+NOTED_OR_PATTERNS = NOTED | st.sampled_from(["*", "/%", "/1/*", "%/comment", "/x", '/"'])
+OF_VALUE = ("value.priv", "value.shared")
 LABELS = NAMES.filter(lambda name: not name.startswith("\\")) | st.sampled_from(("\\Inbox", "\\Sent"))
 FLAGS = st.lists(st.sampled_from(SYSTEM_FLAGS) | ATOMS, unique=True, max_size=4).map(tuple)
 MOMENTS = st.datetimes(
@@ -117,12 +121,22 @@ SECTIONS = st.one_of(
 PARTIALS = st.none() | st.tuples(st.integers(0, NUMBER64_MAX), st.integers(1, NUMBER64_MAX))
 ITEMS = st.one_of(
     st.sampled_from(
-        [FetchItem(row.name) for row in commands.FETCH_ITEMS if "." not in row.name and row.name != "BINARY"]
+        [
+            FetchItem(row.name)
+            for row in commands.FETCH_ITEMS
+            if "." not in row.name and row.name not in ("BINARY", "ANNOTATION")
+        ]
         + [FetchItem(name) for name in ("RFC822.SIZE", "RFC822.HEADER", "RFC822.TEXT")]
     ),
     st.builds(FetchItem, st.just("BODY[]"), SECTIONS, st.booleans(), PARTIALS),
     st.builds(FetchItem, st.just("BINARY[]"), st.builds(Section, PARTS), st.booleans(), PARTIALS),
     st.builds(FetchItem, st.just("BINARY.SIZE[]"), st.builds(Section, PARTS)),
+    st.builds(
+        FetchItem,
+        st.just("ANNOTATION"),
+        modifiers=_subsets("value", *OF_VALUE, "size", "size.priv", "size.shared", at_least=1),
+        entries=st.lists(NOTED_OR_PATTERNS, unique=True, min_size=1, max_size=3).map(tuple),
+    ),
     st.builds(FetchItem, st.just("PREVIEW"), modifiers=_subsets("LAZY", "FUZZY", "LAZY=FUZZY")),
     st.builds(FetchItem, st.just("SNIPPET"), modifiers=_subsets("FUZZY", "LAZY=FUZZY")),
 )
@@ -167,6 +181,10 @@ def _keys(text: st.SearchStrategy[str]) -> st.SearchStrategy[SearchKey]:
             text=st.sampled_from(["/flags/\\draft", "/flags/$mdnsent", '/flags/"']),
             flag=named("priv", "shared", "all"),
         ),
+        st.builds(
+            SearchKey, st.just("ANNOTATION"), field_name=NOTED_OR_PATTERNS, flag=named("value", *OF_VALUE), text=text
+        ),
+        st.builds(SearchKey, st.just("ANNOTATION"), field_name=NOTED, flag=named(*OF_VALUE), number=st.just(1)),
         st.builds(SearchKey, named("FILTER"), text=ATOMS.filter(lambda name: "/" not in name)),
     )
     return st.recursive(
@@ -218,7 +236,12 @@ SEARCHES = st.one_of(
 )
 
 # --- SORT and THREAD ----------------------------------------------------------------------------------------
-CRITERIA = st.lists(st.builds(SortCriterion, st.sampled_from(sorted(SORT_KEYS)), st.booleans()), min_size=1, max_size=4)
+CRITERIA = st.lists(
+    st.builds(SortCriterion, st.sampled_from(sorted(SORT_KEYS)), st.booleans())
+    | st.builds(SortCriterion, st.just("ANNOTATION"), st.booleans(), NOTED, st.sampled_from(OF_VALUE)),
+    min_size=1,
+    max_size=4,
+)
 CHARSET_SEARCHES = st.one_of(_searches("UTF-8", TEXT), _searches("KOI8-R", _in_charset("KOI8-R")))
 SORTS = st.builds(
     lambda criteria, found: Sort(tuple(criteria), found.key, found.charset, found.returns, found.return_values),
@@ -240,6 +263,7 @@ RESYNCS = st.one_of(
 SELECT_PARAMETERS = st.one_of(
     st.just(()),
     st.just((("CONDSTORE", None),)),
+    st.just((("ANNOTATE", None), ("CONDSTORE", None))),
     st.builds(lambda resync: (("QRESYNC", resync),), RESYNCS),
     st.builds(lambda resync: (("QRESYNC", resync), ("CONDSTORE", None)), RESYNCS),
     st.builds(lambda resync: (("CONDSTORE", None), ("QRESYNC", resync)), RESYNCS),
@@ -249,8 +273,21 @@ COPIES = st.builds(a.Copy, SETS, NAMES)
 CATENATE_PARTS = st.builds(a.CatenateUrl, TEXT) | st.builds(
     a.CatenateText, st.binary(max_size=50), st.booleans(), st.booleans()
 )
+SETTINGS = st.lists(
+    st.builds(a.AnnotationSetting, NOTED.filter(lambda entry: "flags" not in entry), st.booleans(), st.none() | OCTETS8)
+    | st.builds(a.AnnotationSetting, st.just("/1/flags/seen"), st.booleans(), st.sampled_from([None, b"0", b"1"])),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda each: each[:2],
+).map(tuple)
 MESSAGES = st.builds(
-    a.AppendMessage, FLAGS, st.none() | MOMENTS, st.binary(max_size=50), st.booleans(), st.booleans()
+    a.AppendMessage,
+    FLAGS,
+    st.none() | MOMENTS,
+    st.binary(max_size=50),
+    st.booleans(),
+    st.booleans(),
+    annotations=st.just(()) | SETTINGS,
 ) | st.builds(
     a.AppendMessage,
     FLAGS,
@@ -305,6 +342,11 @@ STORES = _STORES_OF_FLAGS | st.builds(
     lambda store, labels: dataclasses.replace(store, flags=(), attribute=("X-GM-LABELS", labels)),
     _STORES_OF_FLAGS,
     st.lists(LABELS, unique=True, max_size=3).map(tuple),
+)
+STORES |= st.builds(
+    lambda store, settings: dataclasses.replace(store, flags=(), attribute=("ANNOTATION", settings)),
+    _STORES_OF_FLAGS,
+    SETTINGS,
 )
 QUOTA_LIMITS = st.dictionaries(
     st.sampled_from(("STORAGE", "MESSAGE", "MAILBOX", "X-A")), st.integers(0, NUMBER64_MAX), max_size=4

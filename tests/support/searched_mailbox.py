@@ -3,7 +3,8 @@
 import asyncio
 from array import array
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid, UidValidity
@@ -20,7 +21,7 @@ from mailwren.store.api import Account
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.sqlite.sort_rows import sort_row
-from mailwren.store.values import ContentFacts, ContentSorting, FlagSet, Mailbox
+from mailwren.store.values import ContentFacts, ContentSorting, FlagSet, Mailbox, MessageAnnotation
 
 _NOBODY = Mailbox(MailboxId(1), "INBOX", "F1", UidValidity(1), Uid(1), ModSeq(1), Uid(1), (), 0, 0, 0, 0, 0)
 
@@ -45,6 +46,7 @@ class SearchedMailbox:
         self.messages: dict[int, bytes] = {}
         self.flags: dict[int, tuple[str, ...]] = {}
         self.damaged: set[int] = set()
+        self.annotations: dict[int, Mapping[tuple[str, bool], bytes]] = {}
         self.known_facts: dict[int, ContentFacts] = {}
         self.saved: dict[int, int] = {}
         self.known_sorting: dict[int, ContentSorting] = {}
@@ -70,9 +72,15 @@ class SearchedMailbox:
         self.saved[uid] = date + SAVED_AFTER
         return uid
 
+    def annotate(self, uid: int, values: Mapping[tuple[str, bool], bytes]) -> None:
+        """Give a message annotations: values by entry and whether they are shared."""
+        self.annotations[uid] = values
+        count = sum(map(len, self.annotations.values()))
+        self.state.mailbox = replace(self.state.mailbox, annotations=count)
+
     def expunge(self, *uids: int) -> None:
         """Take messages away."""
-        self.state.update([], RangeSet.of(uids), _NOBODY, ModSeq(self.state.modseq + 1))
+        self.state.update([], RangeSet.of(uids), self.state.mailbox, ModSeq(self.state.modseq + 1))
 
     async def search(self, query: Query, engine: SearchEngine, view: "array[int] | None" = None) -> list[int]:
         """Positions of what matches, in a view that is up to date unless another is given."""
@@ -118,6 +126,19 @@ class SearchedMailbox:
         assert mailbox == _NOBODY.id
         self._count("saved_dates", [self.state.content_of(self.state.uids.index(uid)) for uid in uids])
         return [self.saved.get(uid) for uid in uids]
+
+    async def message_annotations(
+        self, mailbox: MailboxId, uids: Sequence[Uid], entries: Sequence[str] | None = None
+    ) -> list[MessageAnnotation]:
+        """Annotations by UID and entry."""
+        assert mailbox == _NOBODY.id
+        self.asked["message_annotations"] += 1
+        return [
+            MessageAnnotation(uid, entry, is_shared, value)
+            for uid in uids
+            for (entry, is_shared), value in sorted(self.annotations.get(uid, {}).items())
+            if entries is None or entry in entries
+        ]
 
     async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
         """Sort keys in the order asked."""

@@ -40,7 +40,7 @@ WhoArgument = Annotated[
     ),
 ]
 Below = Annotated[bool, typer.Option("--below", help="And all mailboxes below it; below INBOX: all there are.")]
-NAMED_RIGHTS: Final = {"read": "lrs", "write": "lrswite", "manage": "lrswipkxte", "admin": "lrswipkxtea"}
+NAMED_RIGHTS: Final = {"read": "lrs", "write": "lrswiten", "manage": "lrswipkxten", "admin": "lrswipkxtena"}
 """What words stand for sets of rights: read; also change, add and remove messages; also mailboxes; also the list."""
 _PRIVATE_WORDS: Final = {
     "seen": "\\Seen",
@@ -328,7 +328,7 @@ def _read_rights(text: str) -> tuple[str, frozenset[str]]:
     try:
         return sign, parse_rights(NAMED_RIGHTS.get(letters, letters))
     except BadCommand as error:
-        raise Misuse(f"{error}. Say one of {', '.join(NAMED_RIGHTS)}, or letters of lrswipkxtea.") from error
+        raise Misuse(f"{error}. Say one of {', '.join(NAMED_RIGHTS)}, or letters of lrswipkxtena.") from error
 
 
 def _identified(identify: Callable[[], T]) -> T:

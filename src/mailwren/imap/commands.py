@@ -11,6 +11,7 @@ from mailwren.imap.core import store as storing
 from mailwren.imap.core.arguments import FetchItem
 from mailwren.imap.ext import (
     acl,
+    annotate,
     compress,
     condstore,
     context,
@@ -41,7 +42,7 @@ from mailwren.imap.ext.notify import notify_syntax
 from mailwren.imap.syntax import Row, Syntax
 
 # --- what stands inside commands ----------------------------------------------------------------------------
-SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = (condstore.CONDSTORE, qresync.QRESYNC)
+SELECT_PARAMETERS: Final[tuple[Row[object], ...]] = (condstore.CONDSTORE, qresync.QRESYNC, annotate.ANNOTATE)
 CREATE_PARAMETERS: Final[tuple[Row[object], ...]] = (mailboxes.USE,)
 LIST_SELECTION_OPTIONS: Final[tuple[Row[object], ...]] = (*listing.SELECTION_OPTIONS,)
 STATUS_ITEMS: Final[tuple[str, ...]] = (
@@ -67,6 +68,7 @@ SEARCH_KEYS: Final[tuple[search.KeyRow, ...]] = (
     *messagelimit.SEARCH_KEYS,
     *condstore.SEARCH_KEYS,
     *gmail.SEARCH_KEYS,
+    *annotate.SEARCH_KEYS,
 )
 FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
     *fetch.ITEMS,
@@ -75,6 +77,7 @@ FETCH_ITEMS: Final[tuple[Row[FetchItem], ...]] = (
     *preview.FETCH_ITEMS,
     *condstore.FETCH_ITEMS,
     *gmail.FETCH_ITEMS,
+    *annotate.FETCH_ITEMS,
 )
 SEARCH_RETURN_OPTIONS: Final[tuple[Row[object], ...]] = (
     *search.RETURN_OPTIONS,
@@ -125,7 +128,7 @@ SEARCH: Final = search.search_syntax(SEARCH_KEYS, SEARCH_RETURN_OPTIONS)
 ESEARCH: Final = multisearch.multisearch_syntax(SEARCH)
 UIDBATCHES: Final = uidbatches.UIDBATCHES
 FETCH: Final = fetch.fetch_syntax(FETCH_ITEMS, FETCH_MODIFIERS)
-STORE: Final = storing.store_syntax(STORE_MODIFIERS, gmail.STORE_ATTRIBUTES)
+STORE: Final = storing.store_syntax(STORE_MODIFIERS, (*gmail.STORE_ATTRIBUTES, *annotate.STORE_ATTRIBUTES))
 GETMETADATA: Final = metadata.GETMETADATA
 SETMETADATA: Final = metadata.SETMETADATA
 CANCELUPDATE: Final = context.CANCELUPDATE

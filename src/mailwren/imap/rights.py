@@ -7,8 +7,8 @@ from typing import Final
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.flags import SYSTEM_FLAGS
 
-LETTERS: Final = "lrswipkxtea"
-"""Every right there is, in the order in which they are written."""
+LETTERS: Final = "lrswipkxtena"
+"""Every right there is, in the order in which they are written; ``n`` is that of RFC 5257 §3.4."""
 ALL_RIGHTS: Final = frozenset(LETTERS)
 """What the owner of a mailbox may do unless he says otherwise."""
 TEAM_RIGHTS: Final = ALL_RIGHTS - {"a"}
@@ -25,8 +25,8 @@ NEGATIVE: Final = "-"
 
 _VIRTUAL: Final = {"c": frozenset("kx"), "d": frozenset("te")}
 """The rights of RFC 2086 and what they stand for (RFC 4314 §2.1.1, the first of the two readings)."""
-_ORDER: Final = "lrswipkxtecda"
-_NOT_A_RIGHT: Final = re.compile(r"[^lrswipkxteacd]")
+_ORDER: Final = "lrswipkxtencda"
+_NOT_A_RIGHT: Final = re.compile(r"[^lrswipkxtenacd]")
 
 
 def parse_rights(text: str) -> frozenset[str]:

@@ -13,8 +13,9 @@ from time import monotonic
 from typing import Final
 
 from mailwren.base import limits
-from mailwren.base.ids import ContentId, FlagSetId
+from mailwren.base.ids import ContentId, FlagSetId, Uid
 from mailwren.base.ranges import RangeSet
+from mailwren.search.annotations import AnnotationTest
 from mailwren.search.content_rows import ContentRowsCache
 from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts, read_saved
 from mailwren.search.fields import FieldCache
@@ -38,6 +39,7 @@ from mailwren.search.plan import (
 )
 from mailwren.search.query import (
     And,
+    AnnotationContains,
     BodyContains,
     ChangedSince,
     EmailId,
@@ -186,6 +188,7 @@ class _Evaluation:
         self._reader = reader
         self._verdicts: dict[int, dict[int, bool]] = {}
         self._spans: dict[int, list[Span]] = {}
+        self._annotations: dict[AnnotationContains, AnnotationTest] = {}
 
     async def block(self, step: Step, rows: Rows) -> Rows:
         """Those of ``rows`` that match; what was read for the block before is forgotten."""
@@ -243,6 +246,8 @@ class _Evaluation:
                 return self._columns.between(rows, test)
             case EmailId() | ThreadId():
                 return await self._identity_rows(test, rows)
+            case AnnotationContains():
+                return await self._annotated_rows(test, rows)
             case HeaderContains() | BodyContains() | TextContains() | Resembles():
                 return await self._reader.matching(test, rows)
 
@@ -262,6 +267,24 @@ class _Evaluation:
                 spans = self._snapshot.spans_of_positions(test.spans)
             self._spans[id(step)] = spans
         return spans
+
+    async def _annotated_rows(self, test: AnnotationContains, rows: Rows) -> Rows:
+        if not self._snapshot.annotated:
+            return []
+        known = self._annotations.setdefault(test, AnnotationTest(test))
+        uids = self._snapshot.uids
+        result: list[int] = []
+        for start in range(0, len(rows), limits.FACTS_READ_AT_ONCE):
+            part = rows[start : start + limits.FACTS_READ_AT_ONCE]
+            wanted = [Uid(uids[row]) for row in part]
+            found = {
+                each.uid
+                for each in await self._account.message_annotations(self._snapshot.mailbox, wanted, known.entries)
+                if known.matches(each)
+            }
+            result.extend(row for row in part if uids[row] in found)
+            await self._pace.rest()
+        return result
 
     async def _identity_rows(self, test: EmailId | ThreadId, rows: Rows) -> Rows:
         contents = self._snapshot.contents

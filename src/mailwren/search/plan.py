@@ -17,6 +17,7 @@ from mailwren.base import limits
 from mailwren.search.query import (
     All,
     And,
+    AnnotationContains,
     BodyContains,
     ChangedSince,
     EmailId,
@@ -50,7 +51,7 @@ class Cost(IntEnum):
     FACTS = 2
     """Sizes and dates: arrays in memory once they were read."""
     IDENTITY = 3
-    """Object ids: one row a message."""
+    """Object ids, annotations: one row a message."""
     HEADER = 4
     """The header block of each message."""
     BODY = 5
@@ -58,7 +59,7 @@ class Cost(IntEnum):
 
 
 NumberTest: TypeAlias = UidIn | PositionIn | ChangedSince
-IdentityTest: TypeAlias = EmailId | ThreadId
+IdentityTest: TypeAlias = EmailId | ThreadId | AnnotationContains
 PlainTextTest: TypeAlias = HeaderContains | BodyContains | TextContains
 TextTest: TypeAlias = PlainTextTest | Resembles
 Test: TypeAlias = NumberTest | FactBetween | IdentityTest | TextTest
@@ -124,6 +125,7 @@ _LEAF_COSTS: Final[dict[type, Cost]] = {
     FactBetween: Cost.FACTS,
     EmailId: Cost.IDENTITY,
     ThreadId: Cost.IDENTITY,
+    AnnotationContains: Cost.IDENTITY,
     HeaderContains: Cost.HEADER,
     BodyContains: Cost.BODY,
     TextContains: Cost.BODY,
@@ -161,7 +163,7 @@ def may_change(step: Step) -> bool:
         case NotStep(inner):
             return may_change(inner)
         case LeafStep(test):
-            return isinstance(test, ChangedSince)
+            return isinstance(test, ChangedSince | AnnotationContains)
         case FlagStep():
             return True
         case ConstantStep():

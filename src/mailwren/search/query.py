@@ -123,6 +123,18 @@ class ThreadId:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnotationContains:
+    """Messages with an annotation whose value contains ``text`` (RFC 5257 §4.8); the empty text: with one."""
+
+    entry: str
+    """Perhaps with ``*`` and ``%``."""
+    kinds: frozenset[bool]
+    """Shared ones, private ones, or both: shared ones being true."""
+    text: str
+    collation: Collation | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HeaderContains:
     """Messages with a field of that name (any case) whose text contains ``text``; the empty text: with the field.
 
@@ -171,6 +183,7 @@ Query: TypeAlias = (
     | ChangedSince
     | EmailId
     | ThreadId
+    | AnnotationContains
     | HeaderContains
     | BodyContains
     | TextContains

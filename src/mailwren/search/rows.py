@@ -27,13 +27,15 @@ class Snapshot:
         uids: the state's arrays as of the beginning (also ``flags``, ``modseqs`` and ``contents``).
         count: the first so many rows are searched.
         mailbox: the mailbox's key.
+        annotated: whether any of its messages may have annotations.
     """
 
-    __slots__ = ("_length", "_runs", "_view", "contents", "count", "flags", "mailbox", "modseqs", "uids")
+    __slots__ = ("_length", "_runs", "_view", "annotated", "contents", "count", "flags", "mailbox", "modseqs", "uids")
 
     def __init__(self, state: MailboxState, view: "array[int]", length: int) -> None:
         """Look at those of the first ``length`` UIDs of ``view`` that ``state`` still has."""
         self.mailbox = state.mailbox.id
+        self.annotated = state.mailbox.annotations > 0
         self.uids = state.uids
         self.flags = state.flags
         self.modseqs = state.modseqs

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import total_ordering
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from mailwren.search.collation import Collation
@@ -20,15 +21,38 @@ _FEW: Final = 64
 """Messages that are put into a known order one by one."""
 
 
-CHANGING: Final = frozenset({SortField.MODSEQ, SortField.RELEVANCY})
-"""What a message has not once for all."""
+_CHANGING: Final = frozenset({SortField.MODSEQ, SortField.RELEVANCY})
+
+
+class AnnotationKey(NamedTuple):
+    """Which annotation messages are sorted by (RFC 5257 §4.9)."""
+
+    entry: str
+    is_shared: bool
 
 
 class Criterion(NamedTuple):
     """One key of a sort program."""
 
-    field: SortField
+    field: SortField | AnnotationKey
     reverse: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is what a message has not once for all."""
+        return self.field in _CHANGING or isinstance(self.field, AnnotationKey)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the collation has a say."""
+        return self.field in TEXTS or isinstance(self.field, AnnotationKey)
+
+
+class Beside(NamedTuple):
+    """What changes, in step with the columns."""
+
+    numbers: Mapping[SortField, "array[int]"] = MappingProxyType({})
+    texts: Mapping[AnnotationKey, TextColumn] = MappingProxyType({})
 
 
 class Order(NamedTuple):
@@ -42,26 +66,24 @@ Column: TypeAlias = tuple[list[int], int]
 """A number for each of the rows, from 0 up to below the bound that stands beside them."""
 
 
-async def ordered(
-    columns: SortColumns, rows: Sequence[int], order: Order, others: Mapping[SortField, "array[int]"], pace: Pace
-) -> list[int]:
+async def ordered(columns: SortColumns, rows: Sequence[int], order: Order, beside: Beside, pace: Pace) -> list[int]:
     """The rows (ascending) in an order.
 
     Args:
         columns: what is compared.
         rows: which messages.
         order: by what, and how.
-        others: what is not among the columns and the program names, in step with them.
+        beside: what is not among the columns and the program names, in step with them: numbers, or texts.
         pace: lets others run.
     """
-    comparison = _Comparison(columns, rows, order.collation, others, pace)
+    comparison = _Comparison(columns, rows, order.collation, beside, pace)
     count = len(rows)
     numbers = [0] * count
-    for field, reverse in order.program:
-        values, bound = await comparison.column(field)
+    for criterion in order.program:
+        values, bound = await comparison.column(criterion.field)
         last = bound - 1
         for part in parts(count):
-            if reverse is not (field in TEXTS and order.collation.descending):
+            if criterion.reverse is not (criterion.is_text and order.collation.descending):
                 numbers[part] = [a * bound + last - b for a, b in zip(numbers[part], values[part], strict=True)]
             else:
                 numbers[part] = [a * bound + b for a, b in zip(numbers[part], values[part], strict=True)]
@@ -79,17 +101,18 @@ class _Comparison(NamedTuple):
     columns: SortColumns
     rows: Sequence[int]
     collation: Collation
-    others: Mapping[SortField, "array[int]"]
+    beside: Beside
     pace: Pace
 
-    async def column(self, field: SortField) -> Column:
+    async def column(self, field: SortField | AnnotationKey) -> Column:
         """One criterion of every row as a number."""
         if field is SortField.UID:
             return list(range(len(self.rows))), max(len(self.rows), 1)
-        if field in TEXTS:
-            ranks, texts = await text_ranks(self.columns.texts[field], self.rows, self.collation, self.pace)
+        if isinstance(field, AnnotationKey) or field in TEXTS:
+            column = self.beside.texts[field] if isinstance(field, AnnotationKey) else self.columns.texts[field]
+            ranks, texts = await text_ranks(column, self.rows, self.collation, self.pace)
             return ranks, texts + 1
-        source = self.others[field] if field in CHANGING else self.columns.numbers[field]
+        source = self.beside.numbers[field] if field in _CHANGING else self.columns.numbers[field]
         values = await made(self.rows, lambda some: [source[row] for row in some], self.pace)
         least, most = min(values, default=0), max(values, default=0)
         return await made(values, lambda some: [value - least for value in some], self.pace), most - least + 1
@@ -157,6 +180,7 @@ def _comparable(
     columns: SortColumns, row: int, criterion: Criterion, collation: Collation
 ) -> "int | str | _Descending":
     field, reverse = criterion
+    assert isinstance(field, SortField)  # no order is kept by what changes
     if field in TEXTS:
         column = columns.texts[field]
         text = collation.key(column.texts[column.codes[row]])

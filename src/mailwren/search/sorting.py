@@ -12,13 +12,14 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from mailwren.base import limits
+from mailwren.search.annotations import annotation_column
 from mailwren.search.collation import Collation
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.ordering import in_order, made, parts
 from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.query import Query
 from mailwren.search.sort_columns import SortCache, SortColumns, SortField
-from mailwren.search.sort_order import CHANGING, Order, extended, ordered, text_ranks
+from mailwren.search.sort_order import AnnotationKey, Beside, Order, extended, ordered, text_ranks
 from mailwren.search.thread_layout import Forest, Threads, laid_out
 from mailwren.search.thread_links import linked
 from mailwren.search.thread_trees import Subjects, Trees, subject_threads
@@ -101,12 +102,15 @@ class Sorter:
         pace = self._pace()
         columns = await self._cache.columns(scope.account, scope.state, pace)
         found = await _rows(columns, positions, scope.view_uids, pace)
-        if any(field in CHANGING for field, _reverse in order.program):
-            others = {
+        if any(each.changes for each in order.program):
+            numbers = {
                 SortField.MODSEQ: _modseqs(columns, scope.state),
                 SortField.RELEVANCY: _relevancies(columns, found, relevancies),
             }
-            rows = await ordered(columns, found.rows, order, others, pace)
+            keys = {each.field for each in order.program if isinstance(each.field, AnnotationKey)}
+            texts = {key: await annotation_column(scope.account, scope.state, columns, key, pace) for key in keys}
+            beside = Beside(numbers, texts)
+            rows = await ordered(columns, found.rows, order, beside, pace)
         else:
             rows = await _rows_in_order(columns, found.rows, order, pace)
         if found.rows is found.positions:
@@ -151,7 +155,7 @@ class Sorter:
 async def _rows_in_order(columns: SortColumns, rows: Sequence[int], order: Order, pace: Pace) -> list[int]:
     """Rows in an order that is remembered for the whole mailbox, unless they are few."""
     total = len(columns)
-    nothing: dict[SortField, array[int]] = {}
+    nothing = Beside()
     if len(rows) * _FEW < total:
         return await ordered(columns, rows, order, nothing, pace)
     everything = columns.orders.get(order)

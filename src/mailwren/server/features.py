@@ -156,7 +156,14 @@ COMMANDS: tuple[AnyCommand, ...] = (
         Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.SYNCS,
         uid_form=True,
     ),
-    Command(syntax.STORE, State.SELECTED, store.run_store, Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE, uid_form=True),
+    Command(
+        syntax.STORE,
+        State.SELECTED,
+        store.run_store,
+        # Too large an annotation is taken in all the same: the answer has to say so (RFC 5257 §4.5).
+        Effect.USES_NUMBERS | Effect.HOLDS_EXPUNGE | Effect.TAKES_MESSAGE,
+        uid_form=True,
+    ),
     Command(syntax.COPY, State.SELECTED, copy.run_copy, Effect.USES_NUMBERS, uid_form=True),
     Command(syntax.MOVE, State.SELECTED, copy.run_move, Effect.USES_NUMBERS, uid_form=True),
     Command(
@@ -260,7 +267,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     *(Capability(f"QUOTA=RES-{name}", "RFC 9208 §5", State.LOGGED_IN) for name in quota.RESOURCES),
     Capability("QUOTASET", "RFC 9208 §4.1.3", State.LOGGED_IN, quota.administers),
     Capability("ACL", "RFC 4314 §2", State.LOGGED_IN),
-    Capability("RIGHTS=texk", "RFC 4314 §5.1.1", State.LOGGED_IN),
+    Capability("RIGHTS=texkn", "RFC 4314 §5.1.1", State.LOGGED_IN),
     Capability("LIST-MYRIGHTS", "RFC 8440 §3", State.LOGGED_IN),
     Capability("CONDSTORE", "RFC 7162 §3.1.1", State.LOGGED_IN),
     Capability("QRESYNC", "RFC 7162 §3.2.2", State.LOGGED_IN),
@@ -270,6 +277,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("MULTISEARCH", "RFC 7377 §2", State.LOGGED_IN),
     Capability("SEARCH=FUZZY", "RFC 6203 §3", State.LOGGED_IN),
     Capability("FILTERS", "RFC 5466 §3", State.LOGGED_IN),
+    Capability("ANNOTATE-EXPERIMENT-1", "RFC 5257 §1", State.LOGGED_IN),
     Capability("METADATA", "RFC 5464 §1", State.LOGGED_IN),
     Capability("METADATA-SERVER", "RFC 5464 §1", State.LOGGED_IN),
     Capability("LIST-METADATA", "RFC 9590 §3", State.LOGGED_IN),

@@ -8,6 +8,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.select import permanent_flags_code, write_flags
 from mailwren.imap.ext.qresync import write_vanished
 from mailwren.imap.flags import SYSTEM_FLAGS
+from mailwren.server.ext.annotate_notices import tell_changed as tell_annotations
 from mailwren.server.fetch_form import fetch_form
 from mailwren.server.selected import Selected
 from mailwren.server.view import Update
@@ -47,6 +48,8 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
     for start in range(0, len(update.flags), _AT_ONCE):
         send_flags(session, selected, update.flags[start : start + _AT_ONCE], with_uid=with_uid)
         await session.breathe()
+    if flags and selected.annotations_told is not None:
+        await tell_annotations(session, selected, with_uid=with_uid)
     if contexts and pending:
         await contexts.tell(session, selected, pending)
     if notifications is not None:

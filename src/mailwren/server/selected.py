@@ -1,9 +1,9 @@
 """The selected mailbox of one session: the shared state, the session's view of it, and how it was selected."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailwren.base.ids import MailboxId, Uid
+from mailwren.base.ids import MailboxId, ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.errors import Refused
 from mailwren.imap.flags import SYSTEM_FLAGS
@@ -39,6 +39,11 @@ class Selected:
     modseq_due: bool = False
     """A client that keeps mod-sequences is to be told how far it has come: it cannot work that out by itself."""
 
+    annotations_told: ModSeq | None = None
+    """Up to where the client was told of others' changes of annotations, if it wants to be (RFC 5257 §4.2)."""
+    own_annotations: set[ModSeq] = field(default_factory=set)
+    """Changes of annotations since then that were its own."""
+
     async def refresh(self) -> None:
         """Take in every committed change; a deleted mailbox is marked as such."""
         try:
@@ -66,7 +71,7 @@ class Selected:
 
     def says_read_only(self) -> bool:
         """Whether SELECT says READ-ONLY: nothing can be changed that anybody else would see (RFC 4314 §5.2)."""
-        shared = "iewt" if "\\Seen" in self.state.mailbox.private_flags else "iewts"
+        shared = "iewtn" if "\\Seen" in self.state.mailbox.private_flags else "iewtsn"
         return self.read_only or self.rights.isdisjoint(shared)
 
     async def claim_recent(self) -> None:

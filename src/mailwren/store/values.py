@@ -182,10 +182,12 @@ class MessageAnnotation(NamedTuple):
 
 
 class ChangedAnnotation(NamedTuple):
-    """An annotation of a message that was set or removed."""
+    """An entry of a message, something of which was set or removed."""
 
     uid: Uid
     entry: str
+    modseq: ModSeq
+    """Of the last change."""
 
 
 class Resource(Enum):

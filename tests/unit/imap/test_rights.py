@@ -40,7 +40,7 @@ LISTS = st.dictionaries(st.sampled_from([*WHO, *(f"-{each}" for each in WHO)]), 
         ("t", "t", "td"),
         ("e", "e", "ed"),
         ("llrr", "lr", "lr"),
-        ("aetxkpiwsrl", LETTERS, "lrswipkxtecda"),
+        ("naetxkpiwsrl", LETTERS, "lrswipkxtencda"),
     ],
 )
 def test_letters(text: str, stored: str, written: str) -> None:
@@ -113,4 +113,4 @@ def test_rights_responses(name: str, who: str, rights: frozenset[str], utf8: boo
     found = acl.parse_list_rights(_read(response, b"LISTRIGHTS", utf8))
     assert found[:3] == (name, who, required)
     letters = "".join((*found[2], *found[3]))
-    assert len(set(letters)) == len(letters) == len("lrswipkxtecda")
+    assert len(set(letters)) == len(letters) == len("lrswipkxtencda")

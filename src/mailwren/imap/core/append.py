@@ -4,7 +4,16 @@ from datetime import datetime
 
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import dates, wire
-from mailwren.imap.core.arguments import Append, AppendMessage, CatenatePart, CatenateText, CatenateUrl
+from mailwren.imap.core.arguments import (
+    AnnotationSetting,
+    Append,
+    AppendMessage,
+    CatenatePart,
+    CatenateText,
+    CatenateUrl,
+)
+from mailwren.imap.errors import BadCommand
+from mailwren.imap.ext.annotate import parse_settings, write_settings
 from mailwren.imap.frames import Literal
 from mailwren.imap.scanner import Scanner
 from mailwren.imap.syntax import Syntax
@@ -32,7 +41,9 @@ def check_message_to_come(scanner: Scanner) -> list[str]:
     """
     urls: list[str] = []
     while True:
-        _message_options(scanner)
+        _flags_and_date(scanner)
+        if _waits_inside_annotations(scanner):
+            return urls
         if scanner.take_word(b"CATENATE"):
             scanner.open()
             if _waits_inside_catenate(scanner, urls):
@@ -44,6 +55,17 @@ def check_message_to_come(scanner: Scanner) -> list[str]:
             scanner.literal()
             if utf8:
                 scanner.close()
+
+
+def _waits_inside_annotations(scanner: Scanner) -> bool:
+    """Pass over the annotations of a message; whether what waits is one of their values. Raises BadCommand, Refused."""
+    try:
+        _annotations(scanner)
+    except BadCommand:
+        if scanner.at_end():
+            return True
+        raise
+    return False
 
 
 def _waits_inside_catenate(scanner: Scanner, urls: list[str]) -> bool:
@@ -66,19 +88,23 @@ def _waits_inside_catenate(scanner: Scanner, urls: list[str]) -> bool:
 
 
 def parse_message(scanner: Scanner) -> AppendMessage:
-    """``append-message = [SP flag-list] [SP date-time] SP append-data`` (RFC 4466 §2.6).
+    """``append-message = [SP flag-list] [SP date-time] [SP append-ext] SP append-data`` (RFC 4466 §2.6).
+
+    ``append-ext = "ANNOTATION" SP "(" entry-att *(SP entry-att) ")"`` (RFC 5257 §5).
 
     ``append-data = literal / literal8 / "CATENATE" SP "(" cat-part *(SP cat-part) ")" / "UTF8" SP "(" literal8 ")"``
     (RFC 4469 §5, RFC 6855 §4).
     """
-    flags, date = _message_options(scanner)
+    flags, date = _flags_and_date(scanner)
+    annotations = _annotations(scanner)
     if scanner.take_word(b"CATENATE"):
-        return AppendMessage(flags, date, b"", parts=tuple(scanner.parenthesised(lambda: _part(scanner))))
+        parts = tuple(scanner.parenthesised(lambda: _part(scanner)))
+        return AppendMessage(flags, date, b"", parts=parts, annotations=annotations)
     utf8 = _open_utf8(scanner)
     literal = scanner.literal()
     if utf8:
         scanner.close()
-    return AppendMessage(flags, date, literal.octets, literal.binary, utf8)
+    return AppendMessage(flags, date, literal.octets, literal.binary, utf8, annotations=annotations)
 
 
 def _part(scanner: Scanner) -> CatenatePart:
@@ -109,7 +135,7 @@ def _open_utf8(scanner: Scanner) -> bool:
     return True
 
 
-def _message_options(scanner: Scanner) -> tuple[tuple[str, ...], datetime | None]:
+def _flags_and_date(scanner: Scanner) -> tuple[tuple[str, ...], datetime | None]:
     scanner.space()
     flags: tuple[str, ...] = ()
     if scanner.at(b"("):
@@ -120,6 +146,14 @@ def _message_options(scanner: Scanner) -> tuple[tuple[str, ...], datetime | None
         date = scanner.date_time()
         scanner.space()
     return flags, date
+
+
+def _annotations(scanner: Scanner) -> tuple[AnnotationSetting, ...]:
+    if not scanner.take_word(b"ANNOTATION"):
+        return ()
+    annotations = parse_settings(scanner)
+    scanner.space()
+    return annotations
 
 
 def write_append(arguments: Append, writer: CommandWriter) -> None:
@@ -136,6 +170,9 @@ def write_message(message: AppendMessage, writer: CommandWriter) -> None:
         writer.raw(b" " + wire.flag_list(message.flags))
     if message.internal_date is not None:
         writer.raw(b" " + dates.write_date_time(message.internal_date))
+    if message.annotations:
+        writer.raw(b" ANNOTATION ")
+        write_settings(message.annotations, writer)
     writer.raw(b" ")
     if not message.parts:
         _write_literal(message, b"", writer)

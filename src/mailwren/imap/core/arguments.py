@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date as calendar_date
 from datetime import datetime
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mailwren.imap.sequence_set import SequenceSet
 
@@ -136,6 +136,16 @@ class CatenateText:
 CatenatePart: TypeAlias = CatenateUrl | CatenateText
 
 
+class AnnotationSetting(NamedTuple):
+    """The value that an entry of a message's annotations is to have (RFC 5257 §4.5)."""
+
+    entry: str
+    is_shared: bool
+    """``value.shared``, else ``value.priv``."""
+    value: bytes | None
+    """``None`` for NIL: the value is removed."""
+
+
 @dataclass(frozen=True, slots=True)
 class AppendMessage:
     """One message of APPEND (RFC 9051 §6.3.12; several by RFC 3502) or of REPLACE (RFC 8508 §3)."""
@@ -150,6 +160,8 @@ class AppendMessage:
     """Sent as ``UTF8 (~{…})`` (RFC 6855 §4; RFC 9755 §B.1 has dropped that)."""
     parts: tuple[CatenatePart, ...] = ()
     """The pieces to put together instead of ``literal``, which is then empty (RFC 4469 §3)."""
+    annotations: tuple[AnnotationSetting, ...] = ()
+    """What the message is annotated with (RFC 5257 §4.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +255,9 @@ class FetchItem:
     partial: tuple[int, int] | None = None
     """First octet from 0, and the number of octets."""
     modifiers: tuple[str, ...] = ()
-    """Words in parentheses behind the name, upper case (RFC 8970 §4)."""
+    """Words in parentheses behind the name, upper case (RFC 8970 §4); of ANNOTATION the attributes (RFC 5257 §4.3)."""
+    entries: tuple[str, ...] = ()
+    """Entries of annotations, perhaps with wildcards (RFC 5257 §4.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +279,8 @@ class SearchKey:
     UNFLAGGED UNSEEN (no operand); KEYWORD, UNKEYWORD (``flag``: str); BCC BODY CC FROM SUBJECT TEXT TO
     (``text``: str); HEADER (``field_name``: str, ``text``: str); BEFORE ON SINCE SENTBEFORE SENTON SENTSINCE
     (``date``); LARGER SMALLER (``number``); MODSEQ (``number``, and perhaps the metadata item in ``text`` with its type
-    in ``flag``, RFC 7162 §3.1.5); UID and SEQUENCE (``messages``); NOT (one of ``keys``), OR (two),
+    in ``flag``, RFC 7162 §3.1.5); ANNOTATION (the entry in ``field_name``, the attribute in ``flag``, ``text``, or
+    ``number`` 1 for NIL, RFC 5257 §4.8); UID and SEQUENCE (``messages``); NOT (one of ``keys``), OR (two),
     AND (any number: a parenthesised list or the program itself).
     """
 

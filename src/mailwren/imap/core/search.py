@@ -48,6 +48,17 @@ class KeyReader:
         self.scanner.space()
         return self._decode(self.scanner.astring())
 
+    def optional_text(self) -> str | None:
+        """``SP (nstring / literal8)``, out of the search's charset; ``None`` is NIL."""
+        self.scanner.space()
+        if self.scanner.take_nil():
+            return None
+        if self.scanner.at_literal():
+            octets = self.scanner.literal().octets
+            assert isinstance(octets, bytes)  # a large literal is only taken where a message is expected
+            return self._decode(octets)
+        return self._decode(self.scanner.astring())
+
     def key(self) -> SearchKey:
         """``search-key`` (RFC 9051 §9)."""
         scanner = self.scanner

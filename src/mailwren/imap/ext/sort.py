@@ -16,6 +16,7 @@ from mailwren.imap.core.search import (
     write_returns,
 )
 from mailwren.imap.errors import BadCommand
+from mailwren.imap.ext.annotate import ANNOTATION, parse_sort_key
 from mailwren.imap.ext.fuzzy import RELEVANCY
 from mailwren.imap.scanner import Scanner
 from mailwren.imap.syntax import Row, Syntax, table_of
@@ -27,7 +28,7 @@ SORT_KEYS: Final[Mapping[str, str]] = {
     RELEVANCY: "6203 §6",
     **dict.fromkeys(("MODSEQ", "UID"), "Cyrus"),
 }
-"""``sort-key``, and where each is defined."""
+"""``sort-key`` that is its name alone, and where each is defined; ANNOTATION (RFC 5257 §4.9) names an entry besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class SortCriterion:
     key: str
     """Upper case."""
     reverse: bool = False
+    entry: str = ""
+    """Of an annotation."""
+    attribute: str = ""
+    """Of an annotation: ``value.priv`` or ``value.shared``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,10 @@ def sort_syntax(
 
     def write(arguments: Sort, writer: CommandWriter) -> None:
         write_returns(Returns(arguments.returns, arguments.return_values), return_rows, writer)
-        words = ("REVERSE " * each.reverse + each.key for each in arguments.criteria)
-        writer.raw(b" (" + " ".join(words).encode("ascii") + b") ")
+        for index, each in enumerate(arguments.criteria):
+            writer.raw((" " if index else " (").encode("ascii"))
+            _write_criterion(each, writer)
+        writer.raw(b") ")
         writer.astring(arguments.charset.encode("ascii"))
         writer.raw(b" ")
         KeyWriter(writer, key_rows, charsets.encoder(arguments.charset)).keys(arguments.key.keys)
@@ -96,9 +103,18 @@ def _criterion(scanner: Scanner, known: frozenset[str]) -> SortCriterion:
     if reverse:
         scanner.space()
         name = scanner.name("a sort key")
+    if name == ANNOTATION:
+        return SortCriterion(name, reverse, *parse_sort_key(scanner))
     if name not in known:
         raise BadCommand(f"unknown sort key {name[:40]}")
     return SortCriterion(name, reverse)
+
+
+def _write_criterion(criterion: SortCriterion, writer: CommandWriter) -> None:
+    writer.raw(("REVERSE " * criterion.reverse + criterion.key).encode("ascii"))
+    for word in (criterion.entry, criterion.attribute) if criterion.entry else ():
+        writer.raw(b" ")
+        writer.astring(word.encode("ascii"))
 
 
 # --- the response -------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from mailwren.imap.framing import Literal
 from mailwren.imap.rights import permitted_flags
 from mailwren.imap.scanner import Scanner
 from mailwren.server.core.list import tell_old_name
+from mailwren.server.ext import annotate, annotation_items
 from mailwren.server.ext.catenate import check_url, put_together
 from mailwren.server.ext.messagelimit import check_append
 from mailwren.server.ext.utf8 import check_header
@@ -88,7 +89,10 @@ async def to_append(
             source = await _source(session, message, spools)
             check_header(session, source)
             flags = permitted_flags(place.rights, message.flags)
-            operations.append(Append(place.mailbox.id, source, flags, message.internal_date))
+            annotate.require_rights(place.rights, message.annotations)
+            await annotation_items.check_new_parts(source, [each.entry for each in message.annotations])
+            annotations = annotate.to_values(message.annotations)
+            operations.append(Append(place.mailbox.id, source, flags, message.internal_date, annotations=annotations))
         yield operations
     finally:
         for spool in spools:

@@ -51,7 +51,9 @@ async def _transfer(
             return None
         if crosses(selected, target):
             return await carry(session, target, uids, remove=kind is Move)
-        (outcome,) = await session.apply(selected.account, [kind(selected.id, uids, target.mailbox.id)])
+        (outcome,) = await session.apply(
+            selected.account, [kind(selected.id, uids, target.mailbox.id, "n" in target.rights)]
+        )
     except NoSuchMailbox as error:
         # "the server MUST send the response code [TRYCREATE]" (RFC 9051 §6.4.7)
         raise Refused(str(error), b"TRYCREATE") from error

@@ -14,6 +14,7 @@ from mailwren.message.stream_decoder import UnknownEncoding
 from mailwren.server.core.fetch_columns import Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
 from mailwren.server.ext import condstore, messagelimit
+from mailwren.server.ext.annotation_items import check_items
 from mailwren.server.ext.gmail_items import in_gmails_order
 from mailwren.server.ext.partial import count, page
 from mailwren.server.ext.qresync import narrow
@@ -47,6 +48,7 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
         spans = page(arguments, request, spans)
         spans = await narrow(session, selected, arguments, request, spans)
     spans = messagelimit.newest(session, spans)
+    await check_items(session, selected, arguments.items, spans)
     items = _distinct(session, arguments, request)
     newly_seen = await _mark_seen(session, selected, arguments.items, spans)
     if newly_seen or _FLAGS in items:
@@ -151,6 +153,7 @@ class _Sender:
         self._added = [column_of(item) for item in added if item not in items] if newly_seen else []
         """What is told besides of messages that are newly seen (RFC 9051 §6.4.5, RFC 7162 §3.2.4)."""
         self._columns = [column_of(item) for item in items]
+        self._may_lack = any(column.may_lack for column in self._columns)
         self.batch = max(1, _BATCH // (sum(column.weight for column in self._columns) or 1))
         self._missing = False
         self._damaged = RangeSet()
@@ -183,7 +186,8 @@ class _Sender:
                 return
             self._damaged = self._damaged.union(RangeSet.of(batch.uids))
             return
-        if not added and not any(None in column for column in columns):
+        lacks = self._may_lack and any(b"" in column for column in columns)
+        if not added and not lacks and not any(None in column for column in columns):
             self._send_rows(batch, columns)
             if self._tells:
                 self._selected.view.note_sent(positions, batch.modseq)
@@ -207,14 +211,18 @@ class _Sender:
         self._session.send(b"".join(lines))
 
     async def _send_one(self, batch: Batch, index: int, cells: Sequence[Cell]) -> None:
-        """One message with values that rows do not have; nothing is sent before all of them can be."""
+        """One message with values that rows do not have; nothing is sent before all of them can be.
+
+        What is empty is left out, and so is a message of which nothing is left.
+        """
         session, uid = self._session, batch.uids[index]
         pieces: list[bytes | Streamed] = []
         room = _ROOM
         try:
             for place, cell in enumerate(cells):
                 if cell is not None:
-                    pieces.append(cell)
+                    if cell:
+                        pieces.append(cell)
                     continue
                 piece = await self._columns[place].single(batch.account, batch.contents[index], room)
                 room = max(0, room - len(piece)) if isinstance(piece, bytes) else room
@@ -224,6 +232,8 @@ class _Sender:
             return
         except UnknownEncoding as error:
             self._undecodable = str(error)
+            return
+        if not pieces:
             return
         begin = self._form.begin % (uid if self._form.by_uid else batch.numbers[index])
         await _write(session, begin, pieces)

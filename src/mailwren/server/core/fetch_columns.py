@@ -15,9 +15,11 @@ from mailwren.imap import wire
 from mailwren.imap.core.arguments import FetchItem, Section, SectionText
 from mailwren.imap.core.fetch import section_label
 from mailwren.imap.dates import write_internal_date
+from mailwren.imap.ext.annotate import ANNOTATION
 from mailwren.imap.ext.preview import form_of
 from mailwren.message.header import FieldSelector
 from mailwren.server.core.fetch_octets import OctetItem, Streamed
+from mailwren.server.ext.annotation_items import annotation_values
 from mailwren.server.ext.gmail_items import label_cells, message_number_cells, thread_number_cells
 from mailwren.server.ext.utf8 import utf8_envelope
 from mailwren.store.api import Account
@@ -56,6 +58,8 @@ class Batch:
     """Quoted strings may hold UTF-8."""
     own: bool
     """They are in the user's own account."""
+    annotated: bool
+    """Some message of the mailbox may have annotations."""
     _facts: Sequence[ContentFacts] | None = field(default=None, init=False)
     _sizes_and_dates: Sequence[tuple[int, int, int]] | None = field(default=None, init=False)
     _wire: Sequence[ContentWire | None] | None = field(default=None, init=False)
@@ -92,6 +96,7 @@ class Batch:
             recent,
             session.utf8,
             selected.account is session.account,
+            state.mailbox.annotations > 0,
         )
 
     def __len__(self) -> int:
@@ -146,6 +151,8 @@ class Column:
     """For the gaps in ``values``."""
     weight: int = 0
     """How much of a batch's memory the values can take: 0 for a few octets, 2 for thousands, more for more."""
+    may_lack: bool = False
+    """Some values can be empty: then the item is left out."""
 
 
 # --- items from rows ----------------------------------------------------------------------------------------
@@ -263,6 +270,8 @@ def column_of(item: FetchItem) -> Column:
     known = _COLUMNS.get(item.name)
     if known is not None:
         return known
+    if item.name == ANNOTATION:
+        return Column(annotation_values(item), _no_gaps, weight=_HEAVIEST, may_lack=True)
     if item.name in ("PREVIEW", "SNIPPET"):
         return _preview(item)
     section = _LEGACY.get(item.name) or item.section or Section()

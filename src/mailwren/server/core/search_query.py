@@ -6,6 +6,7 @@ from datetime import date
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
+from mailwren.imap.ext.annotate import ANNOTATION, searched_kinds
 from mailwren.imap.scanner import NUMBER_MAX
 from mailwren.imap.sequence_set import STAR, SequenceSet
 from mailwren.search.collation import Collation
@@ -13,6 +14,7 @@ from mailwren.search.plan import PlainTextTest
 from mailwren.search.query import (
     ALL,
     And,
+    AnnotationContains,
     BodyContains,
     ChangedSince,
     EmailId,
@@ -104,6 +106,7 @@ class _Translation:
             self._of_queries,
             self._of_flags,
             self._of_messages,
+            self._of_annotations,
             self._of_texts,
             self._of_facts,
             self._of_numbers,
@@ -164,6 +167,12 @@ class _Translation:
         if key.name == "UID":
             return UidIn(key.messages.resolve(self._view.last_uid()))
         return PositionIn(tuple(_positions(key.messages, self._view.count)))
+
+    def _of_annotations(self, key: SearchKey) -> Query | None:
+        if key.name != ANNOTATION:
+            return None
+        test = AnnotationContains(key.field_name, searched_kinds(key.flag), key.text, self._collation)
+        return Not(test) if key.number else test
 
     def _of_texts(self, key: SearchKey) -> Query | None:
         test = self._text_test(key)

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from mailwren.base import limits
 from mailwren.base.ids import FlagSetId
 from mailwren.imap.core.arguments import Select
 from mailwren.imap.core.list import write_list_row
+from mailwren.imap.ext.annotate import annotations_code
 from mailwren.imap.ext.objectid import mailbox_id_code
 from mailwren.imap.ext.urlauth import URLMECH
 from mailwren.server import notices
@@ -36,6 +38,8 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
     selected = Selected(
         place.account, place.mailbox.id, state, View(state), place.name, read_only, frozenset(), place.rights
     )
+    if "ANNOTATE" in dict(arguments.parameters):
+        selected.annotations_told = state.modseq
     if not session.rev2:
         await selected.claim_recent()
     session.select(selected)
@@ -63,6 +67,8 @@ async def _introduce(session: "Session", place: "Place", selected: Selected, old
     session.say(b"OK", "UIDs valid", b"UIDVALIDITY %d" % mailbox.uid_validity)
     session.say(b"OK", "Predicted next UID", b"UIDNEXT %d" % mailbox.uid_next)
     session.say(b"OK", "Mechanisms for URLs", URLMECH)
+    largest = None if selected.read_only else limits.ANNOTATION_VALUE
+    session.say(b"OK", "Annotations of messages", annotations_code(largest))
     session.say(b"OK", "Mailbox id", mailbox_id_code(mailbox.object_id))
     condstore.send_highest_modseq(session, view.complete)
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import FlagSetId, ModSeq
 from mailwren.base.ranges import RangeSet
-from mailwren.imap import wire
 from mailwren.imap.core.arguments import Store, StoreMode
 from mailwren.imap.errors import Refused
-from mailwren.imap.ext.condstore import modified_code
 from mailwren.imap.rights import flags_to_keep, permitted_flags
-from mailwren.server.ext import conditional, condstore, gmail, messagelimit
+from mailwren.server.ext import annotate, conditional, condstore, gmail, messagelimit
 from mailwren.server.notices import send_flags, send_modseqs, tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
 
 _MODES = {StoreMode.REPLACE: FlagMode.REPLACE, StoreMode.ADD: FlagMode.ADD, StoreMode.REMOVE: FlagMode.REMOVE}
-_STORES: Final = {"X-GM-LABELS": gmail.run_store_labels}
+_STORES: Final = {"X-GM-LABELS": gmail.run_store_labels, "ANNOTATION": annotate.run_store_annotations}
 """What changes something else than flags."""
 _AT_ONCE = 1000
 """Messages that are answered before others have their turn."""
@@ -38,7 +36,7 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     selected = session.mailbox
     selected.require_write()
     arguments = _permitted(selected.rights, arguments)
-    since = _unchanged_since(arguments)
+    since = conditional.unchanged_since(arguments)
     if since is not None:
         condstore.enable(session)
     if arguments.silent or since is not None:
@@ -70,7 +68,7 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
         await session.breathe()
     if guess is not None:
         await _tell_behind(session, selected, behind)
-    code = _modified(selected, refused, by_uid=request.by_uid) if refused else b""
+    code = conditional.modified(selected, refused, by_uid=request.by_uid) if refused else b""
     if guess is None and not request.by_uid and selected.lacks(spans):
         raise Refused("Some of the messages no longer exist", code or b"EXPUNGEISSUED")
     return Completion(code, "Some messages had been changed" if code else "")
@@ -102,11 +100,6 @@ async def _carry_out(selected: "Selected", arguments: Store, *parts: tuple[Range
     return RangeSet(run for each in outcomes if isinstance(each, FlagsSet) for run in each.refused.ranges())
 
 
-def _unchanged_since(arguments: Store) -> ModSeq | None:
-    value = dict(arguments.modifiers).get("UNCHANGEDSINCE")
-    return ModSeq(value) if isinstance(value, int) else None
-
-
 def _answer_silently(
     session: "Session", selected: "Selected", positions: Sequence[int], *, behind: RangeSet, every: bool
 ) -> None:
@@ -133,12 +126,6 @@ async def _tell_behind(session: "Session", selected: "Selected", behind: RangeSe
         known = [each for each in positions if each not in untold]  # the others are told in any case
         send_flags(session, selected, known[::-1] if session.over_limit else known)
         await session.breathe()
-
-
-def _modified(selected: "Selected", refused: RangeSet, *, by_uid: bool) -> bytes:
-    """The response code of messages that a conditional change left alone."""
-    numbers = refused if by_uid else RangeSet((start + 1, stop) for start, stop in selected.view_spans(refused))
-    return modified_code(wire.number_set(numbers))
 
 
 class _Guess:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import FlagSetId, ModSeq
 from mailwren.base.ranges import RangeSet
+from mailwren.imap import wire
 from mailwren.imap.core.arguments import Store, StoreMode
+from mailwren.imap.ext.condstore import modified_code
 from mailwren.server.ext import condstore
 from mailwren.server.notices import present
 from mailwren.server.view import Span, batches
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 1000
 """Messages that are looked at before others have their turn."""
+
+
+def unchanged_since(arguments: Store) -> ModSeq | None:
+    """The condition of a STORE, if it has one."""
+    value = dict(arguments.modifiers).get("UNCHANGEDSINCE")
+    return ModSeq(value) if isinstance(value, int) else None
+
+
+def modified(selected: "Selected", refused: RangeSet, *, by_uid: bool) -> bytes:
+    """The response code of messages that a conditional change left alone."""
+    numbers = refused if by_uid else RangeSet((start + 1, stop) for start, stop in selected.view_spans(refused))
+    return modified_code(wire.number_set(numbers))
 
 
 async def spared(

@@ -18,6 +18,7 @@ from mailwren.imap.rights import permitted_flags
 from mailwren.store.errors import StoreError
 from mailwren.store.octets import MessageSource, Spool
 from mailwren.store.operations import Append, Appended, Copied, Expunge
+from mailwren.store.values import AnnotationValue
 
 if TYPE_CHECKING:
     from mailwren.server.places import Place
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
     from mailwren.store.api import Account
 
-_FLAG_RIGHTS: Final = frozenset("swt")
+_RIGHTS: Final = frozenset("swtr")
+"""Without one of these flags, or annotations of the user's own, stay behind."""
 _PIECE: Final = 4 * limits.OUTPUT_CHUNK
 """Octets that are read together."""
 
@@ -40,11 +42,13 @@ class _Message:
     """Those that it keeps."""
     size: int
     date: datetime
+    annotations: tuple[AnnotationValue, ...]
+    """Those that it keeps (RFC 5257 §4.6)."""
 
 
 def crosses(selected: "Selected", target: "Place") -> bool:
-    """Whether it needs this module: another account, or not every flag may be set there (RFC 4314 §4)."""
-    return target.account is not selected.account or not target.rights >= _FLAG_RIGHTS
+    """Whether it needs this module: another account, or something may not be set there (RFC 4314 §4)."""
+    return target.account is not selected.account or not target.rights >= _RIGHTS
 
 
 async def carry(session: "Session", target: "Place", uids: RangeSet, *, remove: bool) -> Copied | None:
@@ -85,15 +89,26 @@ async def _messages(session: "Session", selected: "Selected", target: "Place", u
             for uid, index in found[start:][: limits.ROWS_AT_ONCE]
         ]
         facts = await account.facts([content for _, content, _ in some])
+        annotations = await _annotations(selected, target, [Uid(uid) for uid, _, _ in some])
         for (uid, content, flags), fact in zip(some, facts, strict=True):
             if flags not in names:
                 text = account.flag_set(FlagSetId(flags)).text.decode("ascii")
                 names[flags] = permitted_flags(target.rights, text.split())
             zone = timezone(timedelta(minutes=fact.internal_zone)) if fact.internal_zone else UTC
             date = datetime.fromtimestamp(fact.internal_date, zone)
-            messages.append(_Message(Uid(uid), content, names[flags], fact.size, date))
+            messages.append(_Message(Uid(uid), content, names[flags], fact.size, date, tuple(annotations.get(uid, ()))))
         await session.breathe()
     return messages
+
+
+async def _annotations(selected: "Selected", target: "Place", uids: Sequence[Uid]) -> dict[int, list[AnnotationValue]]:
+    """What messages are annotated with, less what the user may not set in the target (RFC 5257 §3.4)."""
+    result: dict[int, list[AnnotationValue]] = {}
+    if selected.state.mailbox.annotations:
+        for uid, entry, is_shared, value in await selected.account.message_annotations(selected.id, uids):
+            if ("n" if is_shared else "r") in target.rights:
+                result.setdefault(uid, []).append(AnnotationValue(entry, is_shared, value))
+    return result
 
 
 def _batches(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
@@ -119,7 +134,7 @@ async def _append(session: "Session", account: "Account", target: "Place", batch
         for message, octets in zip(batch, small, strict=True):
             sources.append(octets if octets is not None else await _spool(session, account, message))
         operations = [
-            Append(target.mailbox.id, source, message.flags, message.date)
+            Append(target.mailbox.id, source, message.flags, message.date, annotations=message.annotations)
             for source, message in zip(sources, batch, strict=True)
         ]
         return [each for each in await session.apply(target.account, operations) if isinstance(each, Appended)]

@@ -8,12 +8,13 @@ from mailwren.imap import charsets
 from mailwren.imap.core.arguments import FetchItem, SearchKey
 from mailwren.imap.core.search import write_esearch
 from mailwren.imap.errors import Refused
+from mailwren.imap.ext.annotate import SHARED
 from mailwren.imap.ext.condstore import searches_modseq
 from mailwren.imap.ext.context import no_update_code, update_items
 from mailwren.imap.ext.sort import Sort, SortCriterion, write_sort
 from mailwren.search.plan import QueryTooDeep
 from mailwren.search.sort_columns import SortField
-from mailwren.search.sort_order import CHANGING, Criterion, Order
+from mailwren.search.sort_order import AnnotationKey, Criterion, Order
 from mailwren.search.sorting import Scope
 from mailwren.server.core.search import relevancies_of
 from mailwren.server.core.search_answer import Found, return_data, saved
@@ -75,7 +76,7 @@ def _keep(
     attributes: tuple[FetchItem, ...],
 ) -> None:
     """Keep the client told of the result (RFC 5267 §4.3)."""
-    if any(criterion.field in CHANGING for criterion in order.program):
+    if any(criterion.changes for criterion in order.program):
         session.say(b"NO", "Sorted by what changes, a result has no lasting order", no_update_code(request.tag))
         return
     query = lasting_query(key, session.mailbox.view, session.saved, session.context.wall_clock, session.comparator)
@@ -100,6 +101,8 @@ async def _sorted(session: "Session", key: SearchKey, order: Order, relevancies:
 
 
 def _criterion(criterion: SortCriterion) -> Criterion:
+    if criterion.entry:
+        return Criterion(AnnotationKey(criterion.entry, criterion.attribute.endswith(SHARED)), criterion.reverse)
     return Criterion(SortField(criterion.key), criterion.reverse)
 
 

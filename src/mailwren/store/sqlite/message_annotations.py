@@ -72,8 +72,8 @@ _READ: Final = (
     "ORDER BY uid, entry, member"
 )
 _CHANGED: Final = (
-    "SELECT DISTINCT uid, entry FROM message_annotation WHERE mailbox = ? AND uid IN (SELECT value FROM carray(?)) "
-    "AND (member = '' OR member = ?) AND modseq > ? ORDER BY uid, entry"
+    "SELECT uid, entry, max(modseq) FROM message_annotation WHERE mailbox = ? AND uid IN (SELECT value FROM carray(?)) "
+    "AND (member = '' OR member = ?) AND modseq > ? GROUP BY uid, entry ORDER BY uid, entry"
 )
 
 
@@ -238,4 +238,4 @@ def read_changed_annotations(
 ) -> list[ChangedAnnotation]:
     """Which of them were set or removed after a mod-sequence. Raises apsw.Error."""
     rows = fetch(connection, _CHANGED, (mailbox, apsw.carray(array("q", uids)), member, modseq))
-    return [ChangedAnnotation(Uid(uid), entry) for uid, entry in rows]
+    return [ChangedAnnotation(Uid(uid), entry, ModSeq(last)) for uid, entry, last in rows]

@@ -33,7 +33,7 @@ async def test_everything_goes_and_the_account_goes_on(mail: Mail) -> None:
     assert (box.messages, box.size, box.unseen, dict(box.acl)) == (0, 0, 0, {})
     assert (box.uid_validity, box.uid_next) == (before.uid_validity, 3)
     assert box.highest_modseq > before.highest_modseq
-    assert await mail.account.usage() == Usage(0, 1000, 0, None, 1, None, 0, None)
+    assert await mail.account.usage() == Usage(0, 0, 1000, None, 1, None, 0, None)
     assert await mail.account.subscriptions() == frozenset()
     for mailbox in (inbox, ALL_MAILBOXES):
         question = AnnotationQuestion(("/shared/comment", "/private/comment"), "ann", 0)

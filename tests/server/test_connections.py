@@ -41,6 +41,8 @@ def _rest(connection: socket.socket) -> bytes:
 # --- limits -------------------------------------------------------------------------------------------------
 def test_crowds_before_login(server: ServerProcess) -> None:
     """Of 300 connections from one address 100 are served, each further one is told BYE; freed places are taken."""
+    (process,) = workers(server)
+    eventually(lambda: clients(process) == 0, "whoever asked whether the server is ready has left")
     with ExitStack() as stack:
         connections = [stack.enter_context(Connection(server.imap_port)) for _ in range(300)]
         served = [each for each in connections if each.greeting.startswith(b"* OK")]

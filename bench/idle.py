@@ -10,7 +10,6 @@ import asyncio
 import os
 import re
 import resource
-import ssl
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from statistics import median
 
 import uvloop
 from tests.support.process import ServerProcess
+from tests.support.wire import any_certificate
 
 from mailwren.auth.hashing import hash_password
 from mailwren.auth.users import UserDirectory
@@ -31,6 +31,7 @@ _SETTLE_SECONDS = 2.0
 _QUIET_SECONDS = 15.0
 """How long the processor is watched while everybody idles: longer than the server's heartbeat."""
 _MESSAGE = b"Subject: news\r\n\r\nhello\r\n"
+_TLS = any_certificate()
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -41,56 +42,59 @@ class Crowd:
         self._server = server
         self._connections: list[Connection] = []
         self._appended = 0
-        self._tls = ssl.create_default_context()
-        self._tls.check_hostname = False
-        self._tls.verify_mode = ssl.CERT_NONE
-
-    async def connect(self, user: str, *, tls: bool) -> Connection:
-        """One client, logged in."""
-        port = self._server.imaps_port if tls else self._server.imap_port
-        connection = await asyncio.open_connection("127.0.0.1", port, ssl=self._tls if tls else None)
-        await connection[0].readline()
-        await _run(connection, f"LOGIN {user} {_PASSWORD}".encode())
-        return connection
 
     async def idle(self, users: list[str], *, tls: bool, notify: bool = False) -> list[Connection]:
         """One waiting client for each name: with NOTIFY, or else with INBOX selected and IDLE."""
         came: list[Connection] = []
         for first in range(0, len(users), _AT_ONCE):
             some = users[first : first + _AT_ONCE]
-            came += await asyncio.gather(*((self._notify if notify else self._idle)(user, tls=tls) for user in some))
+            port = self._server.imaps_port if tls else self._server.imap_port
+            begin = _notified if notify else waiting
+            came += await asyncio.gather(*(begin(port, user, tls=tls) for user in some))
         self._connections += came
         return came
 
-    async def _notify(self, user: str, *, tls: bool) -> Connection:
-        connection = await self.connect(user, tls=tls)
-        await _run(connection, b"NOTIFY SET (personal (MessageNew MessageExpunge))")
-        return connection
-
-    async def _idle(self, user: str, *, tls: bool) -> Connection:
-        connection = await self.connect(user, tls=tls)
-        await _run(connection, b"SELECT INBOX")
-        connection[1].write(b"i IDLE\r\n")
-        await _until(connection[0], b"+ ")
-        return connection
-
     async def tell(self, idlers: list[Connection], wanted: bytes) -> list[tuple[float, float]]:
         """Append ten times; seconds until the OK, and until the last client got what begins so."""
-        sender = await self.connect("u0", tls=False)
+        sender = await connect(self._server.imap_port, "u0", tls=False)
         results = []
         for _ in range(10):
             self._appended += 1
             waiting = [asyncio.create_task(_until(reader, wanted % self._appended)) for reader, _ in idlers]
             await asyncio.sleep(0.2)
             start = time.perf_counter()
-            await _run(sender, b"APPEND INBOX {%d+}\r\n%b" % (len(_MESSAGE), _MESSAGE))
+            await run(sender, b"APPEND INBOX {%d+}\r\n%b" % (len(_MESSAGE), _MESSAGE))
             answered = time.perf_counter()
             told = await asyncio.gather(*waiting)
             results.append((answered - start, max(told) - start))
         return results
 
 
-async def _run(connection: Connection, command: bytes) -> None:
+async def connect(port: int, user: str, *, tls: bool) -> Connection:
+    """One client, logged in."""
+    connection = await asyncio.open_connection("127.0.0.1", port, ssl=_TLS if tls else None)
+    await connection[0].readline()
+    await run(connection, f"LOGIN {user} {_PASSWORD}".encode())
+    return connection
+
+
+async def waiting(port: int, user: str, *, tls: bool) -> Connection:
+    """One client that idles in its INBOX."""
+    connection = await connect(port, user, tls=tls)
+    await run(connection, b"SELECT INBOX")
+    connection[1].write(b"i IDLE\r\n")
+    await _until(connection[0], b"+ ")
+    return connection
+
+
+async def _notified(port: int, user: str, *, tls: bool) -> Connection:
+    connection = await connect(port, user, tls=tls)
+    await run(connection, b"NOTIFY SET (personal (MessageNew MessageExpunge))")
+    return connection
+
+
+async def run(connection: Connection, command: bytes) -> None:
+    """A command that must be OK."""
     connection[1].write(b"a " + command + b"\r\n")
     await _until(connection[0], b"a OK")
 

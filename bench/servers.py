@@ -1,61 +1,25 @@
-"""The servers under test, each with a private configuration in a temporary folder, on 127.0.0.1."""
+"""What all servers under test have in common, and Mailwren as one of them: private folders, 127.0.0.1 only."""
 
+import importlib.util
 import json
 import os
-import pwd
-import shutil
+import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Protocol
 
-from tests.support.process import ServerProcess, free_port
+from tests.support.process import ServerProcess
 
-_DOVECOT = """
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/log
-protocols = imap lmtp
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-mail_location = sdbox:{folder}/mail/%u
-mail_fsync = optimized
-auth_cache_size = 10M
-first_valid_uid = 1
-mail_uid = {user}
-mail_gid = {group}
-passdb {{
-  driver = static
-  args = password=secret
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/home/%u allow_all_users=yes
-}}
-namespace inbox {{
-  inbox = yes
-}}
-service imap-login {{
-  inet_listener imap {{
-    port = {imap}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-  service_count = 0
-  process_min_avail = 2
-}}
-service lmtp {{
-  inet_listener lmtp {{
-    address = 127.0.0.1
-    port = {lmtp}
-  }}
-}}
-protocol imap {{
-  mail_max_userip_connections = 1000
-}}
-"""
+from mailwren import __version__
+from mailwren.auth.hashing import hash_password
+from mailwren.auth.users import UserDirectory
+
+_SETTINGS = "version = 1\n[connections]\nper_user_and_address = 100000\nper_address_before_login = 1000\n"
+PASSWORD = "secret"
+_INDEX_SECONDS = 3600.0
+_LOOK_SECONDS = 0.5
 
 
 class Server(Protocol):
@@ -65,84 +29,143 @@ class Server(Protocol):
     imap_port: int
     lmtp_port: int
 
+    @property
+    def version(self) -> str:
+        """Its name and version; once it was started."""
+        ...
+
+    @property
+    def process(self) -> int:
+        """Its outermost process."""
+        ...
+
     def start(self) -> None:
         """Start and wait until it answers."""
 
+    def settle(self) -> None:
+        """Wait until what it does in the background is done."""
+
     def stop(self) -> None:
-        """End it."""
+        """End it; it can be started again."""
+
+    def remove(self) -> None:
+        """Remove what it keeps outside of the folder that it was given."""
 
 
 class Mailwren:
-    """This project, as users start it."""
+    """This project, as users start it.
 
-    name = "mailwren"
+    Attributes:
+        data: its data folder.
+        imaps_port: the port with TLS from the beginning.
+    """
 
-    def __init__(self, folder: Path, users: list[str], workers: int = 1) -> None:
-        self._process = ServerProcess(
-            folder / "mailwren", workers, ("--allow-plaintext-login", "--log-level", "warning")
-        )
+    def __init__(self, data: Path, users: list[str], workers: int = 1, name: str = "mailwren") -> None:
+        self.name = name
+        self.data = data
+        self._server = ServerProcess(data, workers, ("--allow-plaintext-login", "--log-level", "warning"))
+        self.imap_port, self.imaps_port = self._server.imap_port, self._server.imaps_port
+        self.lmtp_port = self._server.lmtp_port
+        data.mkdir(parents=True, mode=0o700, exist_ok=True)
+        if not (data / "mailwren.toml").exists():
+            (data / "mailwren.toml").write_text(_SETTINGS, "utf-8")
+            self._add(users)
+
+    def _add(self, users: list[str]) -> None:
+        password = hash_password(PASSWORD)
+        directory = UserDirectory(self.data / "users.sqlite3")
         for user in users:
-            self._process.add_user(user, "secret")
-        self.imap_port = self._process.imap_port
-        self.lmtp_port = self._process.lmtp_port
+            directory.add(user, password)
+        directory.close()
+
+    def account(self, user: str) -> str:
+        """The key of a user's mail."""
+        directory = UserDirectory(self.data / "users.sqlite3")
+        account = directory.get(user).account_id
+        directory.close()
+        return account
+
+    @property
+    def version(self) -> str:
+        """The program's."""
+        return f"Mailwren {__version__}, Python {sys.version.split()[0]}"
+
+    @property
+    def process(self) -> int:
+        """Its outermost process."""
+        assert self._server.process is not None
+        return self._server.process.pid
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        self._process.start()
+        self._server.start()
+
+    def run(self, *arguments: str) -> str:
+        """A command of the program on this data; its output."""
+        return self._server.run(*arguments)
 
     def settle(self) -> None:
-        """Wait until all mail is indexed, so that no row is measured beside that."""
-        while any(
-            each["indexed"] < each["messages"] for each in json.loads(self._process.run("index", "status", "--json"))
-        ):
-            time.sleep(1)
+        """Wait until the search index has everything, where there is one."""
+        if importlib.util.find_spec("mailwren.cli.index") is None:
+            return
+        deadline = time.monotonic() + _INDEX_SECONDS
+        while any(each["indexed"] < each["messages"] for each in self._index_status()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the search index is not ready after {_INDEX_SECONDS:.0f} seconds")
+            time.sleep(_LOOK_SECONDS)
+
+    def _index_status(self) -> list[dict[str, int]]:
+        try:
+            found: list[dict[str, int]] = json.loads(self.run("index", "status", "--json"))
+        except subprocess.CalledProcessError as error:
+            raise RuntimeError(f"mailwren index status: {error.stderr}") from error
+        return found
 
     def stop(self) -> None:
         """End it."""
-        self._process.stop()
+        self._server.stop()
+
+    def remove(self) -> None:
+        """It keeps everything in its data folder."""
 
 
-class Dovecot:
-    """Debian's Dovecot with sdbox, the high-performance login mode and a private configuration."""
+def family(process: int) -> list[int]:
+    """A process and all below it."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents.setdefault(int(words[1]), []).append(int(entry.name))
+    found = [process]
+    for each in found:
+        found += parents.get(each, [])
+    return found
 
-    name = "dovecot"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "dovecot"
-        self._folder.mkdir()
-        self.imap_port, self.lmtp_port = free_port(), free_port()
-        account = pwd.getpwnam("nobody")
-        for name in ("mail", "home"):
-            (self._folder / name).mkdir()
-            os.chown(self._folder / name, account.pw_uid, account.pw_gid)
-        for parent in (self._folder, folder):
-            parent.chmod(0o755)
-        self._config = self._folder / "dovecot.conf"
-        self._config.write_text(
-            _DOVECOT.format(
-                folder=self._folder, user=account.pw_uid, group=account.pw_gid, imap=self.imap_port, lmtp=self.lmtp_port
-            )
-        )
-        self._process: subprocess.Popen[bytes] | None = None
+def memory(server: Server) -> int:
+    """KiB of all processes of a server, what several share counted once (PSS)."""
+    total = 0
+    for process in family(server.process):
+        try:
+            text = Path(f"/proc/{process}/smaps_rollup").read_text("ascii")
+        except OSError:
+            continue
+        found = re.search(r"^Pss: +(\d+)", text, re.MULTILINE)
+        total += int(found[1]) if found else 0
+    return total
 
-    @staticmethod
-    def installed() -> bool:
-        """Whether it can be run here: it wants to start as root."""
-        return shutil.which("dovecot") is not None and os.geteuid() == 0
 
-    def start(self) -> None:
-        """Start and wait until it answers."""
-        self._process = subprocess.Popen(["dovecot", "-F", "-c", str(self._config)])
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if (self._folder / "run" / "master.pid").exists():
-                time.sleep(0.5)
-                return
-            time.sleep(0.05)
-        raise RuntimeError(f"dovecot did not start: {(self._folder / 'log').read_text()}")
-
-    def stop(self) -> None:
-        """End it."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
+def machine() -> dict[str, str | float]:
+    """What a result is worth only together with."""
+    model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text("utf-8", "replace"), re.MULTILINE)
+    kibibytes = re.search(r"^MemTotal: +(\d+)", Path("/proc/meminfo").read_text("ascii"), re.MULTILINE)
+    return {
+        "processor": model[1] if model else "unknown",
+        "cores": os.cpu_count() or 0,
+        "memory_mib": int(kibibytes[1]) // 1024 if kibibytes else 0,
+        "system": f"{os.uname().sysname} {os.uname().release}",
+        "load_before": round(os.getloadavg()[0], 2),
+    }

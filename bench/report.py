@@ -12,6 +12,12 @@ from bench.rows import ROWS
 from bench.targets import OURS, TARGETS, Values, ratios, reached
 
 _DOCS = Path(__file__).parent.parent / "docs"
+_BEGINNING = [
+    "# Results of the benchmark",
+    "",
+    "Made by `python -m bench.report`; what the rows mean: [performance](performance.md).",
+    "",
+]
 _WORDS = {True: "reached", False: "**short**", None: "–"}
 
 
@@ -51,10 +57,7 @@ def page(results: dict[str, Any], name: str) -> str:
     missing = [row for row in ROWS if row not in results["rows"]]
     return "\n".join(
         [
-            "# Results of the benchmark",
-            "",
-            "Made by `python -m bench.report`; what the rows mean: [performance](performance.md).",
-            "",
+            *_BEGINNING,
             f"- {results['began']} to {results.get('ended', 'its interruption')}",
             f"- {_machine(results['machine'])}",
             f"- {', '.join(results['servers'].values())}",
@@ -71,6 +74,21 @@ def page(results: dict[str, Any], name: str) -> str:
             "",
             heading(servers),
             *rows,
+            "",
+        ]
+    )
+
+
+def empty_page() -> str:
+    """The page before the first run: what is to be reached."""
+    return "\n".join(
+        [
+            *_BEGINNING,
+            "No run is kept here yet. What Mailwren is to reach, beside the best peer or by itself:",
+            "",
+            "| row | unit | to reach |",
+            "| --- | --- | --- |",
+            *(f"| {about.title} | {about.unit} | {TARGETS.get(row, '–')} |" for row, about in ROWS.items()),
             "",
         ]
     )
@@ -93,14 +111,20 @@ def _sizes(sizes: dict[str, Any]) -> str:
 def main() -> int:
     """Write the page and the picture."""
     parser = argparse.ArgumentParser(prog="python -m bench.report", description=__doc__)
-    parser.add_argument("results", type=Path, help="what `python -m bench --json` wrote")
+    parser.add_argument(
+        "results", type=Path, nargs="?", help="what `python -m bench --json` wrote; without it, a page without figures"
+    )
     parser.add_argument("--docs", type=Path, default=_DOCS, help="the folder of the pages")
     arguments = parser.parse_args()
+    target = arguments.docs / "performance-results.md"
+    if arguments.results is None:
+        target.write_text(empty_page(), "utf-8")
+        return 0
     results = json.loads(arguments.results.read_text("utf-8"))
     images = arguments.docs / "images"
     images.mkdir(exist_ok=True)
     (images / "performance.svg").write_text(picture(results["rows"]), "utf-8")
-    (arguments.docs / "performance-results.md").write_text(page(results, "performance.svg"), "utf-8")
+    target.write_text(page(results, "performance.svg"), "utf-8")
     return 0
 
 

@@ -34,8 +34,8 @@ class VeryBig:
         asyncio.run(_fill(self.server.data, self.server.account(_USER), self.count))
         self.server.start()
         work.stack.callback(self.server.stop)
-        self.server.settle()
         self.connection = self._connect()
+        self.server.settle()
         self.connection.run(b"SELECT INBOX")
         self.needles = cycle(RARE)
 

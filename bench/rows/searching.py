@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import cycle
 
 from bench.mail import DOMAINS, LESS_RARE, NAMES, RARE, WORDS
-from bench.work import Measure, Row, repeat
+from bench.work import Measure, Row, Work, repeat
 
 _SENDERS = [f"{user}@{domain}" for _, user in NAMES for domain in DOMAINS]
 _LISTS = [f"{word}.lists.example.net" for word in WORDS]
@@ -18,8 +18,11 @@ def _command(command: bytes) -> Measure:
 
 
 def _searches(key: str, needles: Sequence[str]) -> Measure:
-    endless = cycle(needles)
-    return lambda work: repeat(work, lambda: work.big.run(f"SEARCH {key}{next(endless)}".encode()))
+    def row(work: Work) -> float:
+        endless = work.once(f"needles {key}", lambda: cycle(needles))
+        return repeat(work, lambda: work.big.run(f"SEARCH {key}{next(endless)}".encode()))
+
+    return row
 
 
 SEARCHING = {

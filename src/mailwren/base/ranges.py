@@ -77,6 +77,8 @@ class RangeSet:
 
     def union(self, other: "RangeSet") -> "RangeSet":
         """The members of either set."""
+        if not other._starts or not self._starts:
+            return self if self._starts else other
         return RangeSet([*self.ranges(), *other.ranges()])
 
     def intersection(self, other: "RangeSet") -> "RangeSet":
@@ -96,6 +98,8 @@ class RangeSet:
 
     def difference(self, other: "RangeSet") -> "RangeSet":
         """The members of this set that the other has not; costs the number of ranges, not of members."""
+        if not other._starts:
+            return self
         remaining, ends = self._starts.copy(), self._stops
         result = RangeSet()
         starts, stops = result._starts, result._stops

@@ -172,6 +172,10 @@ def flags_line(keywords: Iterable[str]) -> bytes:
 
 def tell_new_keywords(session: "Session", selected: Selected) -> None:
     """Send FLAGS and PERMANENTFLAGS again when keywords came up that the client has not heard of."""
+    flag_sets = selected.state.flag_set_ids()
+    if flag_sets <= selected.flag_sets:
+        return
+    selected.flag_sets |= flag_sets
     keywords = keywords_in_use(selected)
     if not keywords <= selected.keywords:
         selected.keywords |= keywords

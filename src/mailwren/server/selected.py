@@ -36,6 +36,8 @@ class Selected:
     """What the user may do here (RFC 4314 §2.1); the session keeps it true."""
     contexts: "Contexts | None" = None
     """Searches whose results the client is kept told of (RFC 5267 §4.3)."""
+    flag_sets: set[int] = field(default_factory=set)
+    """Combinations of flags that have been looked through for keywords."""
     modseq_due: bool = False
     """A client that keeps mod-sequences is to be told how far it has come: it cannot work that out by itself."""
 

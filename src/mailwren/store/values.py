@@ -23,9 +23,12 @@ NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 """The access control list of a mailbox that is not shared."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Mailbox:
-    """A mailbox with its counters, which are kept in the same transaction as the change they count."""
+    """A mailbox with its counters, which are kept in the same transaction as the change they count.
+
+    Never changed. It is not frozen because that makes it ten times as slow to make, and each change makes one.
+    """
 
     id: MailboxId
     name: str

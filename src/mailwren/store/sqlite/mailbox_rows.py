@@ -92,6 +92,8 @@ class MetaRow:
     messages_limit: int | None
     mailboxes_limit: int | None
     annotation_octets_limit: int | None
+    stored: "tuple[int, ...]" = ()
+    """What the database has of what changes all the time."""
 
     @classmethod
     def load(cls, connection: apsw.Connection) -> "MetaRow":
@@ -101,24 +103,29 @@ class MetaRow:
             "SELECT modseq, uid_validity, content, former_floor, octets, messages, mailboxes, annotation_octets, "
             "octets_limit, messages_limit, mailboxes_limit, annotation_octets_limit FROM meta",
         )
-        return cls(*row)
+        meta = cls(*row)
+        meta.stored = row[:8]
+        return meta
 
     def save(self, connection: apsw.Connection) -> None:
-        """Write what changes all the time."""
-        connection.execute(
-            "UPDATE meta SET modseq = ?, uid_validity = ?, content = ?, former_floor = ?, octets = ?, messages = ?, "
-            "mailboxes = ?, annotation_octets = ?",
-            (
-                self.modseq,
-                self.uid_validity,
-                self.content,
-                self.former_floor,
-                self.octets,
-                self.messages,
-                self.mailboxes,
-                self.annotation_octets,
-            ),
+        """Write what changes all the time, if it did: half of all flag changes find the flags set already."""
+        values = (
+            self.modseq,
+            self.uid_validity,
+            self.content,
+            self.former_floor,
+            self.octets,
+            self.messages,
+            self.mailboxes,
+            self.annotation_octets,
         )
+        if values != self.stored:
+            connection.execute(
+                "UPDATE meta SET modseq = ?, uid_validity = ?, content = ?, former_floor = ?, octets = ?, "
+                "messages = ?, mailboxes = ?, annotation_octets = ?",
+                values,
+            )
+            self.stored = values
 
     def held(self) -> Held:
         """What the account holds now."""

@@ -7,7 +7,7 @@ together with a migration that makes all rows anew.
 from collections.abc import Collection
 from typing import Final
 
-from mailwren.message.header import field_names, select_fields
+from mailwren.message.header import FieldSelector, field_names
 
 _LISTED: Final = (
     *(b"from", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id", b"references", b"in-reply-to"),
@@ -22,7 +22,8 @@ _NOTED: Final = (
 """Fields that some programs ask for as well and few messages have: whether they are there is kept, not what is in them.
 """
 _BITS: Final = {name: 1 << place for place, name in enumerate((*_LISTED, *_NOTED))}
-_KNOWN: Final = frozenset(_BITS)
+_KNOWN: Final = FieldSelector(_BITS)
+_KEPT: Final = FieldSelector(_LISTED)
 LISTED: Final = (1 << len(_LISTED)) - 1
 """The bits of the fields that are kept."""
 _LARGEST: Final = 4096
@@ -43,7 +44,7 @@ def list_fields(block: bytes) -> tuple[int, bytes | None]:
     """
     if not block.endswith(b"\n"):
         return 0, None
-    known = select_fields(block, _KNOWN)
+    known = _KNOWN.select(block)
     present = bits_of(field_names(known)) or 0
-    kept = select_fields(known, _LISTED) if present > LISTED else known
+    kept = _KEPT.select(known) if present > LISTED else known
     return present, kept if len(kept) <= _LARGEST else None

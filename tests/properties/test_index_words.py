@@ -4,6 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailwren.message.fold import fold
+from mailwren.search.fuzzy import SUBJECT, FuzzyText, Hits, without_accents
+from mailwren.search.index.resembling import outlines
 from mailwren.search.index.words import LONG, STEP, Place, Wanted, question, words_of
 
 FEW = st.text(alphabet="aAbzß09 -@.\n\u0301éü\u0131漢字かが가😀\ufe0f“\u0e01\u0e33\u0645\ud800", max_size=30)
@@ -50,6 +52,52 @@ def test_certain_questions_find_nothing_else(text: str, needle: str) -> None:
         assert is_candidate(text, needle) == (needle in text)
     elif needle in text:
         assert is_candidate(text, needle)
+
+
+WORDS = st.text(alphabet="aäbe\u0301o1_日本語ー가 ", min_size=1, max_size=12)
+
+
+def changed(word: str, place: int, kind: int, letter: str) -> str:
+    """A word with a typing mistake, another ending, or something around it."""
+    place %= len(word) + 1
+    head, tail = word[:place], word[place:]
+    return [
+        word,
+        head + letter + tail,
+        head + tail[1:],
+        head + letter + tail[1:],
+        head + tail[1:2] + tail[:1] + tail[2:],
+        word[: max(4, len(word) - 3)] + letter,
+        letter + word + letter,
+    ][kind]
+
+
+@given(
+    st.lists(st.tuples(WORDS, st.integers(0, 12), st.integers(0, 6), st.sampled_from("abä1_日-é\u0301")), max_size=4)
+)
+@example([("meeting", 3, 3, "1")])
+@example([("日本語ー", 1, 4, "a")])
+@example([("bäbebäbe", 4, 4, "a")])
+def test_what_resembles_is_a_candidate(pairs: list[tuple[str, int, int, str]]) -> None:
+    """A text that resembles what is looked for has a word for each outline."""
+    sought = FuzzyText(" ".join(word for word, *_ in pairs))
+    text = " ".join(changed(*pair) for pair in pairs)
+    hits = Hits(sought)
+    for _step in hits.look(text, SUBJECT):
+        pass
+    lines = without_accents("\n" + "\n".join(sorted(words_of(fold(text)))) + "\n")
+    if hits.score():
+        assert all(outline.found_in(lines) for outline in outlines(sought))
+
+
+def test_what_does_not_resemble_is_no_candidate() -> None:
+    """Words are told apart well enough that few texts have to be read; the numbers are the lines'."""
+    lines = "\nmeat\nmeek\nmeet\nmeeting\nmeetings\nmeetnig\nmeeeting\nmetric\nthing\nvotre\näther\n"
+    (outline,) = outlines(FuzzyText("meeting"))
+    assert sorted(outline.found_in(lines)) == [2, 3, 4, 5, 6]
+    (outline,) = outlines(FuzzyText("vot"))
+    assert sorted(outline.found_in(lines)) == [9]
+    assert outlines(FuzzyText("abc123 foo_bar ab日本 ?!")) == []
 
 
 @given(st.sampled_from(["hello", "2026", "ünï", "漢", "漢字", "😀", "가나", "سلام", "a" * (STEP + 1)]))

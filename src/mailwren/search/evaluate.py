@@ -31,9 +31,9 @@ from mailwren.search.plan import (
     LeafStep,
     NotStep,
     OrStep,
-    PlainTextTest,
     Step,
     Test,
+    TextTest,
     leaves,
     plan,
 )
@@ -159,15 +159,16 @@ class SearchEngine:
 
     async def _ask(
         self, account: Account, tests: list[LeafStep], count: int, among: RangeSet | None, pace: Pace
-    ) -> dict[PlainTextTest, Answer]:
+    ) -> dict[TextTest, Answer]:
         """What the index tells of the tests that look into messages."""
         if self._indexes is None or min(count, count if among is None else len(among)) <= _FEW:
             return {}
-        asked = [leaf.test for leaf in tests if isinstance(leaf.test, HeaderContains | BodyContains | TextContains)]
+        texts = (HeaderContains, BodyContains, TextContains, Resembles)
+        asked = [leaf.test for leaf in tests if isinstance(leaf.test, texts)]
         return await self._indexes.ask(account, asked, pace) if asked else {}
 
     async def _chosen(
-        self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[PlainTextTest, Answer], pace: Pace
+        self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[TextTest, Answer], pace: Pace
     ) -> list[int] | None:
         """The rows that have to be evaluated; ``None`` for all."""
         wanted = candidates(step, answers)

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final
 
 from mailwren.base import limits
+from mailwren.search.index.words import PAIRED
 from mailwren.search.needle import fold_linear
 
 SUBJECT: Final = 1.0
@@ -31,9 +32,9 @@ _BEGINS: Final = 0.85
 _STEM: Final = 0.6
 _MISTAKE: Final = 0.5
 _INSIDE: Final = 0.4
-_STEM_LEAST: Final = 4
+STEM_LEAST: Final = 4
 """Letters of a stem, at least; shorter words have none, and no mistakes either."""
-_ENDING: Final = 3
+ENDING: Final = 3
 """Letters of an ending, at most: running, runner, runs."""
 _OFTEN: Final = 5
 _OCCURRENCES: Final = 16
@@ -42,8 +43,10 @@ _LINE: Final = "\n"
 
 _WORD: Final = re.compile(r"\w+")
 _ACCENTS: Final = re.compile(
-    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+    rf"(?<=[^\W\d_{PAIRED}])"
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\ufe20-\ufe2f]+"
 )
+"""Accents on letters: what stands on a digit or a sign, or by itself, is none."""
 _PIECE: Final = 32 * 1024
 _WORDS_AT_ONCE: Final = 300
 
@@ -51,6 +54,11 @@ _WORDS_AT_ONCE: Final = 300
 def plain(text: str) -> str:
     """A text without case and accents."""
     folded = fold_linear(text)
+    return without_accents(folded)
+
+
+def without_accents(folded: str) -> str:
+    """A folded text without accents."""
     return folded if folded.isascii() else _ACCENTS.sub("", folded)
 
 
@@ -86,8 +94,8 @@ class _Sought:
 
     def __init__(self, word: str) -> None:
         self.word: Final = word
-        tolerant = len(word) >= _STEM_LEAST
-        self._stem: Final = word[: max(_STEM_LEAST, len(word) - _ENDING)] if tolerant else ""
+        tolerant = len(word) >= STEM_LEAST
+        self._stem: Final = word[: max(STEM_LEAST, len(word) - ENDING)] if tolerant else ""
         half = len(word) // 2
         # One mistake leaves the first half or the second one as it is, unless letters changed places between them.
         self._start: Final = word[:half] if tolerant else ""
@@ -101,7 +109,7 @@ class _Sought:
         if not self._stem:
             return
         for word in _with(lines, _LINE + self._stem):
-            if len(word) <= len(self._stem) + _ENDING and self.word not in word:
+            if len(word) <= len(self._stem) + ENDING and self.word not in word:
                 yield word, _STEM
         for part in (_LINE + self._start, self._end + _LINE, _LINE + self._swapped + _LINE):
             for word in _with(lines, part):

@@ -46,7 +46,7 @@ class Reader:
         contents: "array[int]",
         fields: Callable[[str], FieldValues],
         pace: Pace,
-        answers: Mapping[PlainTextTest, Answer],
+        answers: Mapping[TextTest, Answer],
         *,
         keep: bool,
     ) -> None:
@@ -77,9 +77,10 @@ class Reader:
 
     async def matching(self, test: TextTest, rows: Rows) -> list[int]:
         """Those of ``rows`` that match."""
-        if isinstance(test, Resembles):
-            return await self._resembling(test.test, rows)
         answer = self._answers.get(test)
+        if isinstance(test, Resembles):
+            # How well they do is always found by reading them.
+            return await self._resembling(test.test, rows if answer is None else answer.split(self._contents, rows)[1])
         if answer is None:
             return await self._looked_at(test, rows)
         certain, open_rows = answer.split(self._contents, rows)

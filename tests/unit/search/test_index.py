@@ -27,7 +27,7 @@ from mailwren.search.index.status import index_status
 from mailwren.search.index.words import Wanted
 from mailwren.search.pace import Pace
 from mailwren.search.plan import PlainTextTest
-from mailwren.search.query import And, BodyContains, HeaderContains, Not, Or, Query, TextContains
+from mailwren.search.query import And, BodyContains, HeaderContains, Not, Or, Query, Resembles, TextContains
 from mailwren.store.operations import Append, Copy, CreateMailbox, Expunge
 from mailwren.store.sqlite.account import SqliteAccount
 from mailwren.store.sqlite.folders import account_folder
@@ -53,6 +53,14 @@ MORE: list[Query] = [
     Not(BodyContains("rare")),
     Or((BodyContains("rare"), HeaderContains("subject", "7"))),
     And((TextContains("word"), HeaderContains("subject", "7"), Not(TextContains("39")))),
+    Resembles(BodyContains("rar worde")),
+    Resembles(TextContains("nubmer")),
+    Resembles(TextContains("Uber x1")),
+    Resembles(HeaderContains("subject", "uber")),
+    Resembles(HeaderContains("subject", "nowhere")),
+    Resembles(HeaderContains("x-none", "jan")),
+    Resembles(TextContains("?")),
+    And((Resembles(TextContains("words")), Not(Resembles(BodyContains("larger"))))),
 ]
 
 
@@ -159,6 +167,8 @@ def test_an_indexed_word_is_found_without_reading_messages(tmp_path: Path, monke
         assert not reads
         assert await mail.find(BodyContains("two halves")) == [41]
         assert len(reads) == 2
+        assert await mail.find(Resembles(BodyContains("two halvse"))) == [41, 42]
+        assert len(reads) == 4
         await mail.store.release(account)
 
     with_mail(tmp_path, work)

@@ -5,8 +5,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from mailwren.search.index.folder import Range
-from mailwren.search.plan import AndStep, LeafStep, OrStep, PlainTextTest, Step
-from mailwren.search.query import BodyContains, HeaderContains, TextContains
+from mailwren.search.plan import AndStep, LeafStep, OrStep, Step, TextTest
+from mailwren.search.query import BodyContains, HeaderContains, Resembles, TextContains
 from mailwren.search.rows import Rows
 
 
@@ -40,10 +40,10 @@ class Answer:
         return any(first <= content <= last for first, last in self.covered)
 
 
-def candidates(step: Step, answers: Mapping[PlainTextTest, Answer]) -> AbstractSet[int] | None:
+def candidates(step: Step, answers: Mapping[TextTest, Answer]) -> AbstractSet[int] | None:
     """The covered contents that can match a step; ``None``: any of them."""
     match step:
-        case LeafStep(HeaderContains() | BodyContains() | TextContains() as test):
+        case LeafStep(HeaderContains() | BodyContains() | TextContains() | Resembles() as test):
             answer = answers.get(test)
             if answer is None:
                 return None

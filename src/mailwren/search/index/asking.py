@@ -7,6 +7,7 @@ at message by message, until it is built anew.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,17 +15,19 @@ from typing import Final
 from mailwren.base import limits
 from mailwren.base.ids import ContentId
 from mailwren.base.logs import log
+from mailwren.search.fuzzy import FuzzyText, without_accents
 from mailwren.search.index import folder as places
 from mailwren.search.index.answers import Answer
 from mailwren.search.index.folder import Range
+from mailwren.search.index.resembling import Outline, outlines
 from mailwren.search.index.segment import IndexDamaged, Posting, Segment, Zone
 from mailwren.search.index.validity import is_valid
 from mailwren.search.index.words import Place, Question, Wanted, question
 from mailwren.search.index.zones import BODY, FIELDS, HEADER, SUBJECT, values_of
 from mailwren.search.needle import fold_linear
 from mailwren.search.pace import Pace
-from mailwren.search.plan import PlainTextTest
-from mailwren.search.query import BodyContains, HeaderContains, TextContains
+from mailwren.search.plan import TextTest
+from mailwren.search.query import BodyContains, HeaderContains, Resembles, TextContains
 from mailwren.store.api import Account
 from mailwren.store.errors import StoreError
 
@@ -39,9 +42,17 @@ _WORDS_AT_ONCE: Final = 256
 """Words whose postings are joined before others have their turn."""
 
 
-_About = tuple[tuple[str, ...], str, Question]
+@dataclass(frozen=True, slots=True)
+class _Resemblance:
+    """The question what resembles a text."""
+
+    words: tuple[Outline, ...]
+    is_certain: bool = False
+
+
+_About = tuple[tuple[str, ...], str, Question | _Resemblance]
 """The zones to ask, the folded needle, and the question."""
-_Key = tuple[tuple[str, ...], str, bool]
+_Key = tuple[tuple[str, ...], str, type, bool]
 """The same for telling answers apart."""
 
 
@@ -100,7 +111,7 @@ class AccountIndex:
         self._segments: tuple[Segment, ...] = ()
         self._answers: OrderedDict[_Key, Answer] = OrderedDict()
 
-    async def ask(self, account: Account, tests: Iterable[PlainTextTest], pace: Pace) -> dict[PlainTextTest, Answer]:
+    async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
         """What the index tells of some tests; nothing of those that it cannot help with.
 
         Raises:
@@ -110,9 +121,9 @@ class AccountIndex:
         if not asked:
             return {}
         segments = await self._refreshed(account)
-        result: dict[PlainTextTest, Answer] = {}
+        result: dict[TextTest, Answer] = {}
         for test, (zones, folded, wanted) in asked.items() if segments else ():
-            key = zones, folded, wanted.is_certain
+            key = zones, folded, type(wanted), wanted.is_certain
             known = self._answers.get(key)
             if known is None:
                 known = await self._answer(segments, zones, wanted, pace)
@@ -165,16 +176,17 @@ class AccountIndex:
         self._damaged()
 
     # --- answers ------------------------------------------------------------------------------------------------
-    async def _answer(self, segments: Sequence[Segment], zones: Sequence[str], wanted: Question, pace: Pace) -> Answer:
+    async def _answer(
+        self, segments: Sequence[Segment], zones: Sequence[str], wanted: Question | _Resemblance, pace: Pace
+    ) -> Answer:
         certain: set[int] = set()
         possible: set[int] = set()
         covered: list[Range] = []
         for segment in segments:
             try:
-                numbers: set[int] = set()
-                for name in zones:
-                    zone = await self._zones.zone(segment, name)
-                    numbers |= await _holding(segment, zone, wanted, pace)
+                numbers = await _matching(
+                    segment, [await self._zones.zone(segment, name) for name in zones], wanted, pace
+                )
                 contents = segment.contents()
             except (IndexDamaged, OSError) as error:
                 log.warning("a part of a search index is damaged", file=str(segment.path), reason=str(error))
@@ -204,8 +216,12 @@ def _opened(folder: Path, known: Mapping[str, Segment]) -> tuple[list[Segment], 
     return result, complete
 
 
-def _about(test: PlainTextTest) -> _About | None:
+def _about(test: TextTest) -> _About | None:
     """The zones to ask, the folded needle and the question; ``None`` where the index is no help."""
+    if isinstance(test, Resembles):
+        text = FuzzyText(test.test.text)
+        words = tuple(outlines(text))
+        return (_ZONES[type(test.test)], text.phrase, _Resemblance(words)) if words else None
     if test.collation is not None:
         return None
     folded = fold_linear(test.text)
@@ -226,6 +242,25 @@ def _about_field(field: str, folded: str, wanted: Question) -> _About | None:
     if field == SUBJECT and wanted.is_certain:
         return (SUBJECT,), folded, wanted
     return (values_of(field),), folded, Question((Wanted(folded, Place.ANYWHERE),), is_certain=True)
+
+
+async def _matching(segment: Segment, zones: Sequence[Zone], wanted: Question | _Resemblance, pace: Pace) -> set[int]:
+    """The numbers of the contents that hold what is wanted, or of some more where it is not certain."""
+    if isinstance(wanted, Question):
+        return set().union(*[await _holding(segment, zone, wanted, pace) for zone in zones])
+    numbers = set(range(segment.count))
+    for outline in wanted.words:
+        numbers &= set().union(*[await _resembling(zone, outline, pace) for zone in zones])
+    return numbers
+
+
+async def _resembling(zone: Zone, outline: Outline, pace: Pace) -> set[int]:
+    """The numbers of the contents that have a word which may be the one that is outlined."""
+    words: list[int] = []
+    for first, piece in zone.pieces():
+        words += [first + number for number in outline.found_in(without_accents(piece))]
+        await pace.rest()
+    return await _union(zone, sorted(words), pace)
 
 
 async def _holding(segment: Segment, zone: Zone, wanted: Question, pace: Pace) -> set[int]:
@@ -282,7 +317,7 @@ class Indexes:
         self._zones: Final = ZoneCache()
         self._accounts: Final[OrderedDict[str, AccountIndex]] = OrderedDict()
 
-    async def ask(self, account: Account, tests: Iterable[PlainTextTest], pace: Pace) -> dict[PlainTextTest, Answer]:
+    async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
         """What the account's index tells of some tests; without one, nothing. Never raises for the index's sake."""
         index = self._accounts.get(account.id)
         if index is None:

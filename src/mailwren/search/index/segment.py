@@ -35,6 +35,8 @@ CONTENTS: Final = 65_536
 _HEAD: Final = len(MAGIC) + 8
 _SPAN: Final = 4096
 """Octets of a vocabulary between two places whose words were counted."""
+_PIECE: Final = 16 * 1024
+"""Octets of a piece of a vocabulary: comparing its words with one takes well below a millisecond."""
 _READ_WHOLE: Final = 256
 """Words whose postings are read one by one; with more, the section is read at once."""
 _SWAPPED: Final = sys.byteorder != "little"
@@ -197,6 +199,16 @@ class Zone:
             if end < 0:
                 return
             position = vocabulary.find(text, end)
+
+    def pieces(self) -> Iterator[tuple[int, str]]:
+        """The vocabulary in pieces of some thousand words: each with the ordinal of its first one."""
+        start, ordinal, last = 0, 0, len(self.vocabulary) - 1
+        while start < last:
+            stop = self.vocabulary.find(b"\n", min(start + _PIECE, last))
+            piece = self.vocabulary[start : stop + 1]
+            yield ordinal, piece.decode("utf-8", "surrogatepass")
+            ordinal += piece.count(b"\n") - 1
+            start = stop
 
     def frequency(self, words: Sequence[int]) -> int:
         """At most so many contents hold any of the words."""

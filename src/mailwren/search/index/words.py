@@ -29,7 +29,7 @@ STEP: Final = 32
 _WHOLE: Final = STEP + 1
 """Characters of a needle that surely stand together in one piece of any run."""
 
-_PAIRED: Final = (
+PAIRED: Final = (
     "\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3005-\u3007\u3021-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u9fff"
     "\uf900-\ufaff\U0001b000-\U0001b2ff\U00020000-\U0003ffff"
 )
@@ -38,15 +38,15 @@ _SIGNS: Final = (
     "\x80-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u3004\u3008-\u3020\ufe10-\ufe1f\ufe30-\ufe6f\ufffd\U0001f000-\U0001faff"
 )
 _RUNS: Final = (
-    f"([^\0-@\\[-`{{-\x7f{_PAIRED}{_SIGNS}]+)",
+    f"([^\0-@\\[-`{{-\x7f{PAIRED}{_SIGNS}]+)",
     "([0-9]+)",
-    f"([{_PAIRED}]+)",
+    f"([{PAIRED}]+)",
     f"([{_SIGNS}])",
 )
 _ASCII_WORD: Final = re.compile("[A-Za-z]+|[0-9]+")
 _WORD: Final = re.compile("|".join(each[1:-1] for each in _RUNS))
 _RUN: Final = re.compile("|".join(_RUNS))
-_IS_PAIRED: Final = re.compile(f"[{_PAIRED}]")
+_IS_PAIRED: Final = re.compile(f"[{PAIRED}]")
 _PAIRED_GROUP: Final = 3
 
 
@@ -68,6 +68,23 @@ def words_of(folded: str) -> set[str]:
 def _pieces(run: str) -> list[str]:
     starts = range(0, max(len(run) - LONG + STEP - 1, 0) // STEP * STEP + 1, STEP)
     return [run[start : start + LONG] for start in starts]
+
+
+class Run(Enum):
+    """What the index has of a run of characters of one kind."""
+
+    WHOLE = "whole"
+    """One word: letters, or digits."""
+    PAIRED = "paired"
+    """Pairs of neighbours: a script without blanks."""
+
+
+def run_of(text: str) -> Run | None:
+    """What the index has of a text, where that is one run of letters, of digits, or of a script without blanks."""
+    run = _RUN.fullmatch(text)
+    if run is None or run.lastindex is None or run.lastindex > _PAIRED_GROUP:
+        return None
+    return Run.PAIRED if run.lastindex == _PAIRED_GROUP else Run.WHOLE
 
 
 class Place(Enum):

@@ -127,6 +127,8 @@ BLOB_FRAME: Final = 256 * 1024
 """Octets compressed together in a file: a range is read at the cost of one frame, and memory stays bounded."""
 BLOB_CACHE: Final = 32 * 1024 * 1024
 """Decompressed octets kept by a process: a message read piece by piece is decompressed once."""
+LINES_CACHE: Final = 64 * 1024 * 1024
+"""Octets of FETCH responses kept by a process: what lists of some 50,000 messages need, for the next device."""
 STATES_CACHE: Final = 4_000_000
 """Messages whose numbers and flags are kept in memory with no session looking at them, 24 octets each."""
 STORE_THREADS: Final = 8

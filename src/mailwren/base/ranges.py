@@ -72,8 +72,16 @@ class RangeSet:
         return zip(self._starts, self._stops, strict=True)
 
     def clipped(self, low: int, high: int) -> "RangeSet":
-        """The members between ``low`` and ``high``, both included."""
-        return RangeSet((max(a, low), min(b, high)) for a, b in self.ranges() if max(a, low) <= min(b, high))
+        """The members between ``low`` and ``high``, both included; costs the number of ranges there, not of all."""
+        result = RangeSet()
+        if low <= high:
+            first, stop = bisect_left(self._stops, low), bisect_right(self._starts, high)
+            starts, stops = self._starts[first:stop], self._stops[first:stop]
+            if starts:
+                starts[0], stops[-1] = max(starts[0], low), min(stops[-1], high)
+            result._starts.extend(starts)
+            result._stops.extend(stops)
+        return result
 
     def union(self, other: "RangeSet") -> "RangeSet":
         """The members of either set."""

@@ -19,6 +19,7 @@ from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.index.asking import Indexes
 from mailwren.search.sorting import Sorter
+from mailwren.server.core.kept_lines import KeptLines
 from mailwren.server.digest import Digests
 from mailwren.server.turns import Turns
 from mailwren.store.api import MailStore
@@ -59,6 +60,8 @@ class ServerContext:
     """The accounts' search indexes, where there are any."""
     turns: Turns = field(default_factory=Turns)
     """Shares the event loop among long commands."""
+    lines: KeptLines = field(default_factory=lambda: KeptLines(limits.LINES_CACHE))
+    """FETCH responses sent lately."""
     search: SearchEngine = field(init=False)
     """Remembers what searches looked up, for all sessions."""
     sorter: Sorter = field(init=False)

@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Final, TypeAlias
 
 from mailwren.base.ids import ContentId, FlagSetId, ModSeq, Uid
@@ -25,6 +26,7 @@ MessageRow = tuple[int, int, int, int]
 Columns: TypeAlias = tuple["array[int]", "array[int]", "array[int]", "array[int]"]
 """UIDs, contents, flag sets and mod-sequences of messages, in step, with the type codes of :class:`MailboxState`."""
 
+_numbers: Final = count(1)
 _UPDATES_REMEMBERED: Final = 256
 _FLAG_SETS_REMEMBERED: Final = 1024
 
@@ -40,6 +42,8 @@ class MailboxState:
         contents: content ids (unsigned 64 bit).
         modseq: up to where the arrays are complete.
         deleted: the mailbox was deleted; the arrays are what was last known.
+        number: no other state of this process, of whatever account, user and mailbox, has or had it. So what is kept
+            under it is never taken for anybody else's, nor for that of a mailbox that was read anew.
     """
 
     __slots__ = (
@@ -53,6 +57,7 @@ class MailboxState:
         "mailbox",
         "modseq",
         "modseqs",
+        "number",
         "uids",
     )
 
@@ -67,6 +72,7 @@ class MailboxState:
         self.contents = array("Q")
         self.modseq = ModSeq(0)
         self.deleted = False
+        self.number: Final = next(_numbers)
 
     def __len__(self) -> int:
         return len(self.uids)

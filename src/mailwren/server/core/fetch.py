@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mailwren.base.ids import FlagSetId
@@ -13,6 +14,7 @@ from mailwren.imap.ext.preview import LAZY
 from mailwren.message.stream_decoder import UnknownEncoding
 from mailwren.server.core.fetch_columns import Batch, Cell, column_of
 from mailwren.server.core.fetch_octets import Streamed
+from mailwren.server.core.kept_lines import LinesKey, Origin
 from mailwren.server.ext import condstore, messagelimit
 from mailwren.server.ext.annotation_items import check_items
 from mailwren.server.ext.gmail_items import in_gmails_order
@@ -133,6 +135,39 @@ def _any_unseen(selected: "Selected", spans: Sequence[Span]) -> bool:
     return any(index is not None and state.flags[index] in unseen for index in indexes)
 
 
+class _Kept:
+    """The lines of one FETCH command's items that were sent lately, and may be sent again."""
+
+    def __init__(self, session: "Session", selected: "Selected", items: Sequence[FetchItem]) -> None:
+        self._lines = session.context.lines
+        self._state = selected.state.number
+        self._items = items
+        self._form = (session.uid_only, session.utf8)
+        self._tells_modseqs = MODSEQ_ITEM in items
+        self._tells_flags = _FLAGS in items
+
+    @cached_property
+    def _asked(self) -> str:
+        return f"{self._form} {self._items}"
+
+    def find(self, batch: Batch) -> bytes | None:
+        """The lines of neighbouring messages."""
+        return self._lines.find(LinesKey(self._state, self._asked, batch.numbers[0]), self._origin(batch))
+
+    def keep(self, batch: Batch, lines: bytes) -> None:
+        """Keep them for the next time."""
+        self._lines.keep(LinesKey(self._state, self._asked, batch.numbers[0]), self._origin(batch), lines)
+
+    def _origin(self, batch: Batch) -> Origin:
+        return Origin(
+            batch.uids,
+            batch.contents,
+            batch.flags if self._tells_flags else None,
+            batch.modseqs if self._tells_modseqs else None,
+            batch.recent if self._tells_flags and batch.recent else None,
+        )
+
+
 class _Sender:
     """Sends batches of one FETCH command, and remembers the messages that could not be sent."""
 
@@ -154,6 +189,8 @@ class _Sender:
         """What is told besides of messages that are newly seen (RFC 9051 §6.4.5, RFC 7162 §3.2.4)."""
         self._columns = [column_of(item) for item in items]
         self._may_lack = any(column.may_lack for column in self._columns)
+        lasts = not self._added and not self.descends and all(column.lasting for column in self._columns)
+        self._kept = _Kept(session, selected, items) if lasts else None
         self.batch = max(1, _BATCH // (sum(column.weight for column in self._columns) or 1))
         self._missing = False
         self._damaged = RangeSet()
@@ -174,6 +211,8 @@ class _Sender:
         """Send the messages at these positions."""
         batch = Batch.of(self._session, self._selected, positions)
         self._missing |= len(batch) < len(positions)
+        if self._send_again(batch, positions):
+            return
         try:
             columns = [await column.values(batch) for column in self._columns]
             added = [await column.values(batch) for column in self._added]
@@ -188,7 +227,9 @@ class _Sender:
             return
         lacks = self._may_lack and any(b"" in column for column in columns)
         if not added and not lacks and not any(None in column for column in columns):
-            self._send_rows(batch, columns)
+            lines = self._send_rows(batch, columns)
+            if self._kept is not None and self._is_whole(batch):
+                self._kept.keep(batch, lines)
             if self._tells:
                 self._selected.view.note_sent(positions, batch.modseq)
             return
@@ -200,7 +241,21 @@ class _Sender:
                 cells += (column[index] for column in added)
             await self._send_one(batch, index, cells)
 
-    def _send_rows(self, batch: Batch, columns: Sequence[Sequence[Cell]]) -> None:
+    def _send_again(self, batch: Batch, positions: Sequence[int]) -> bool:
+        """Send the same lines as lately, if nothing is different now. Returns whether that was so."""
+        lines = None if self._kept is None or not self._is_whole(batch) else self._kept.find(batch)
+        if lines is None:
+            return False
+        self._session.send(lines)
+        if self._tells:
+            self._selected.view.note_sent(positions, batch.modseq)
+        return True
+
+    def _is_whole(self, batch: Batch) -> bool:
+        """Whether messages are neighbours, and so many that who asks again for all has them together again."""
+        return len(batch) == self.batch and isinstance(batch.numbers, range)
+
+    def _send_rows(self, batch: Batch, columns: Sequence[Sequence[Cell]]) -> bytes:
         line, _begin, by_uid = self._form
         lines = [
             line % (number, b" ".join(row))
@@ -208,7 +263,9 @@ class _Sender:
         ]
         if self.descends:
             lines.reverse()
-        self._session.send(b"".join(lines))
+        joined = b"".join(lines)
+        self._session.send(joined)
+        return joined
 
     async def _send_one(self, batch: Batch, index: int, cells: Sequence[Cell]) -> None:
         """One message with values that rows do not have; nothing is sent before all of them can be.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
+from mailwren.base.ranges import RangeSet
 from mailwren.imap import wire
 from mailwren.imap.core.arguments import FetchItem, Section, SectionText
 from mailwren.imap.core.fetch import section_label
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mailwren.server.selected import Selected
     from mailwren.server.session import Session
 
+_NOTHING = RangeSet()
 _HEAVY = 2
 _HEAVIEST = 16
 Cell = bytes | None
@@ -48,11 +50,11 @@ class Batch:
     numbers: Sequence[int]
     uids: Sequence[Uid]
     contents: Sequence[ContentId]
-    flags: Sequence[int]
-    modseqs: Sequence[int]
+    flags: "array[int]"
+    modseqs: "array[int]"
     modseq: ModSeq
     """What the flags are as of."""
-    recent: frozenset[int]
+    recent: RangeSet
     """UIDs that are recent for this session (RFC 3501 only)."""
     utf8: bool
     """Quoted strings may hold UTF-8."""
@@ -79,9 +81,9 @@ class Batch:
             uids, contents, flags, modseqs = (
                 array(column.typecode, map(column.__getitem__, indexes)) for column in columns
             )
-        recent = frozenset[int]()
-        if view.recent and not session.rev2:
-            recent = frozenset(uid for uid in uids if uid in view.recent)
+        recent = _NOTHING
+        if view.recent and not session.rev2 and uids:
+            recent = view.recent.clipped(uids[0], uids[-1])
         ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
         known: Sequence[Uid] = uids  # type: ignore[assignment] # the same
         return cls(
@@ -153,6 +155,8 @@ class Column:
     """How much of a batch's memory the values can take: 0 for a few octets, 2 for thousands, more for more."""
     may_lack: bool = False
     """Some values can be empty: then the item is left out."""
+    lasting: bool = False
+    """A value follows from the message's content, UID, flags and mod-sequence, and may be kept for the next time."""
 
 
 # --- items from rows ----------------------------------------------------------------------------------------
@@ -163,12 +167,15 @@ async def _uid(batch: Batch) -> Sequence[Cell]:
 async def _flags(batch: Batch) -> Sequence[Cell]:
     account = batch.account
     texts = {flags: b"FLAGS (" + account.flag_set(FlagSetId(flags)).text + b")" for flags in set(batch.flags)}
-    lines = [texts[flags] for flags in batch.flags]
-    if batch.recent:
-        for index, uid in enumerate(batch.uids):
-            if uid in batch.recent:
-                lines[index] = lines[index][:-1] + (b"" if lines[index].endswith(b"()") else b" ") + b"\\Recent)"
-    return lines
+    if not batch.recent:
+        return [texts[flags] for flags in batch.flags]
+    recent = {
+        flags: text[:-1] + (b"" if text.endswith(b"()") else b" ") + b"\\Recent)" for flags, text in texts.items()
+    }
+    return [
+        recent[flags] if uid in batch.recent else texts[flags]
+        for uid, flags in zip(batch.uids, batch.flags, strict=True)
+    ]
 
 
 async def _modseq(batch: Batch) -> Sequence[Cell]:
@@ -224,7 +231,7 @@ def _ready(name: bytes, of: Callable[[ContentWire], bytes]) -> Column:
         (row,) = await account.wire([content])
         return label + of(row)
 
-    return Column(values, single, weight=_HEAVY)
+    return Column(values, single, weight=_HEAVY, lasting=True)
 
 
 _ENVELOPE = _ready(b"ENVELOPE", lambda row: row.envelope)
@@ -235,20 +242,20 @@ async def _envelope(batch: Batch) -> Sequence[Cell]:
     return [None if cell is None else utf8_envelope(cell) for cell in cells] if batch.utf8 else cells
 
 
-FLAGS = Column(_flags, _no_gaps)
+FLAGS = Column(_flags, _no_gaps, lasting=True)
 _COLUMNS: dict[str, Column] = {
-    "UID": Column(_uid, _no_gaps),
+    "UID": Column(_uid, _no_gaps, lasting=True),
     "FLAGS": FLAGS,
-    "INTERNALDATE": Column(_internal_date, _no_gaps),
-    "RFC822.SIZE": Column(_size, _no_gaps),
-    "EMAILID": Column(_email_id, _no_gaps),
+    "INTERNALDATE": Column(_internal_date, _no_gaps, lasting=True),
+    "RFC822.SIZE": Column(_size, _no_gaps, lasting=True),
+    "EMAILID": Column(_email_id, _no_gaps, lasting=True),
     "THREADID": Column(_thread_id, _no_gaps),
     "SAVEDATE": Column(_save_date, _no_gaps),
-    "MODSEQ": Column(_modseq, _no_gaps),
+    "MODSEQ": Column(_modseq, _no_gaps, lasting=True),
     "X-GM-MSGID": Column(message_number_cells, _no_gaps),
     "X-GM-THRID": Column(thread_number_cells, _no_gaps),
     "X-GM-LABELS": Column(label_cells, _no_gaps),
-    "ENVELOPE": Column(_envelope, _ENVELOPE.single, weight=_HEAVY),
+    "ENVELOPE": Column(_envelope, _ENVELOPE.single, weight=_HEAVY, lasting=True),
     "BODY": _ready(b"BODY", lambda row: row.body),
     "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", lambda row: row.body_structure),
 }
@@ -278,9 +285,9 @@ def column_of(item: FetchItem) -> Column:
     octets = OctetItem(item, section_label(item), section)
     of_header = item.name in _LEGACY or item.name == "BODY[]"
     if of_header and not section.part and section.text is SectionText.HEADER_FIELDS:
-        return Column(_field_values(octets), octets.value, weight=1)
+        return Column(_field_values(octets), octets.value, weight=1, lasting=True)
     if of_header and not section.part and section.text in _HEADER_TEXTS:
-        return Column(_header_values(octets), octets.value, weight=_HEAVY)
+        return Column(_header_values(octets), octets.value, weight=_HEAVY, lasting=True)
     if of_header and not section.part and section.text is SectionText.ALL:
         return Column(_whole_values(octets), octets.value, weight=_HEAVIEST)
     return Column(_only_gaps, octets.value)

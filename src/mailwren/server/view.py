@@ -18,12 +18,10 @@ from mailwren.base.ids import ModSeq, SequenceNumber, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.sequence_set import SequenceSet
-from mailwren.store.mailbox_state import MailboxState, uid_spans
+from mailwren.store.mailbox_state import MailboxState, uid_runs, uid_spans
 
 Span = tuple[int, int]
 """Positions from 0, half open."""
-_FEW: Final = 64
-"""Positions that are looked at one by one rather than halved further."""
 _FEW_SENT: Final = 4
 """Spans sent already that are compared with one after the other rather than searched."""
 
@@ -121,7 +119,7 @@ class View:
 
     def uids_of(self, spans: list[Span]) -> RangeSet:
         """The UIDs at positions."""
-        return RangeSet(run for start, stop in spans for run in _runs(self.uids, start, stop))
+        return RangeSet(run for start, stop in spans for run in uid_runs(self.uids, start, stop))
 
     # --- what the client has not been told ------------------------------------------------------------------
     @property
@@ -254,7 +252,9 @@ class View:
     def _take_flags(self, update: Update) -> None:
         first_new = update.arrived[0] if update.exists is not None else self.count
         take = self._changed_here if self.uids is self.state.uids else self._changed_elsewhere
-        for start, stop in uid_spans(self.uids, self.untold, first_new):
+        # What was sent as it is now needs no look; a change of everything is told by the command that made it.
+        sent = RangeSet((each.first_uid, each.last_uid) for each in self._sent if each.modseq == self.state.modseq)
+        for start, stop in uid_spans(self.uids, self.untold.difference(sent), first_new):
             update.flags.extend(take(start, stop))
 
     def _changed_here(self, start: int, stop: int) -> list[int]:
@@ -300,22 +300,6 @@ def missing_spans(known: "array[int]", count: int, current: "array[int]") -> Ite
         yield low, stop
         shift += stop - low
         position = stop
-
-
-def _runs(uids: "array[int]", start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """The ranges of UIDs at positions; where they are dense, most positions are never looked at."""
-    waiting = [(start, stop)]
-    while waiting:
-        start, stop = waiting.pop()
-        if start >= stop:
-            continue
-        if uids[stop - 1] - uids[start] == stop - start - 1:
-            yield uids[start], uids[stop - 1]
-        elif stop - start <= _FEW:
-            yield from RangeSet.of_sorted(uids[start:stop]).ranges()
-        else:
-            middle = (start + stop) // 2
-            waiting += ((middle, stop), (start, middle))
 
 
 def batches(spans: Iterable[Span], size: int) -> Iterator[Sequence[int]]:

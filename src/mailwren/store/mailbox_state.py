@@ -5,7 +5,8 @@ Rules for whoever edits this file:
 1. ``uids`` is *replaced*, never changed in place, when messages go away: a session that has not been told yet keeps
    the old array and so its message numbers. New messages are appended in place: a session knows how many it has.
 2. ``flags``, ``modseqs`` and ``contents`` run in step with the current ``uids``.
-3. Everything happens on the event loop; no locks.
+3. Everything happens on the event loop; no locks. ``modseq`` moves last: a writer's thread that has the database to
+   itself may read the arrays where ``modseq`` is the mailbox's own, since nothing is on its way here then.
 """
 
 from array import array
@@ -17,6 +18,7 @@ from typing import Final, TypeAlias
 
 from mailwren.base.ids import ContentId, FlagSetId, ModSeq, Uid
 from mailwren.base.ranges import RangeSet
+from mailwren.store.flag_columns import replaced
 from mailwren.store.values import Mailbox
 
 FlagChanges: TypeAlias = frozenset[tuple[int, int]]
@@ -29,6 +31,8 @@ Columns: TypeAlias = tuple["array[int]", "array[int]", "array[int]", "array[int]
 _numbers: Final = count(1)
 _UPDATES_REMEMBERED: Final = 256
 _FLAG_SETS_REMEMBERED: Final = 1024
+_FEW: Final = 64
+"""Positions that are looked at one by one rather than halved further."""
 
 
 class MailboxState:
@@ -49,6 +53,7 @@ class MailboxState:
     __slots__ = (
         "__weakref__",
         "_flag_sets",
+        "_flag_sets_counted",
         "_updates",
         "_updates_from",
         "contents",
@@ -63,6 +68,8 @@ class MailboxState:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._flag_sets: set[int] | None = None
+        self._flag_sets_counted = 0
+        """How many there were when they were last looked for."""
         self._updates: deque[tuple[ModSeq, RangeSet, FlagChanges | None]] = deque()
         self._updates_from: ModSeq | None = None
         self.mailbox = mailbox
@@ -88,6 +95,22 @@ class MailboxState:
 
     def update(self, changed: Sequence[MessageRow], expunged: RangeSet, mailbox: Mailbox, modseq: ModSeq) -> None:
         """Take in what ``changes_since`` told: rows new or changed (ascending by UID), and UIDs gone."""
+        self._update(changed, expunged, modseq)
+        self.mailbox = mailbox
+        self.modseq = modseq
+
+    def refresh(
+        self, changed: Sequence[MessageRow], expunged: RangeSet, added: "Columns | None", mailbox: Mailbox
+    ) -> None:
+        """Take in everything up to ``mailbox``'s mod-sequence, with any number of messages more, as one change."""
+        modseq = mailbox.highest_modseq
+        self._update(changed, expunged, modseq)
+        if added is not None:
+            self._append_columns(added, modseq)
+        self.mailbox = mailbox
+        self.modseq = modseq
+
+    def _update(self, changed: Sequence[MessageRow], expunged: RangeSet, modseq: ModSeq) -> None:
         if expunged:
             self._remove(expunged)
         largest = self.uids[-1] if self.uids else 0
@@ -103,8 +126,6 @@ class MailboxState:
         self._remember(RangeSet.of_sorted(row[0] for row in changed[:split]), modseq, frozenset(changes))
         self._remember(RangeSet.of_sorted(row[0] for row in changed[split:]), modseq)
         self.extend(changed[split:])
-        self.mailbox = mailbox
-        self.modseq = modseq
 
     def change_flags(self, uids: RangeSet, changes: Mapping[int, int], modseq: ModSeq) -> None:
         """Messages whose flag sets are keys of ``changes`` have the sets behind them since ``modseq``."""
@@ -112,13 +133,16 @@ class MailboxState:
         for flags in changes.values():
             self._note_flag_set(flags)
         for start, stop in self.spans(uids):
-            span = self.flags[start:stop]
-            self.flags[start:stop] = array("I", [changes.get(flags, flags) for flags in span])
+            self.flags[start:stop] = replaced(self.flags[start:stop], changes)
             self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
         self.modseq = modseq
 
     def append_columns(self, columns: Columns, modseq: ModSeq) -> None:
         """Add messages whose UIDs ascend and lie above every UID here: as :meth:`update`, for any number of them."""
+        self._append_columns(columns, modseq)
+        self.modseq = modseq
+
+    def _append_columns(self, columns: Columns, modseq: ModSeq) -> None:
         uids, contents, flags, modseqs = columns
         self._remember(RangeSet.of_sorted(uids), modseq)
         for each in set(flags):
@@ -127,7 +151,6 @@ class MailboxState:
         self.contents.extend(contents)
         self.flags.extend(flags)
         self.modseqs.extend(modseqs)
-        self.modseq = modseq
 
     def replace(self, columns: Columns, mailbox: Mailbox) -> None:
         """Take in the whole mailbox as it is now: UIDs, contents, flags and mod-sequences, in step."""
@@ -189,10 +212,10 @@ class MailboxState:
             kept.append((last, start))
             last = stop
         kept.append((last, len(self.uids)))
-        self.uids = _joined(self.uids, kept)
-        self.flags = _joined(self.flags, kept)
-        self.modseqs = _joined(self.modseqs, kept)
-        self.contents = _joined(self.contents, kept)
+        self.uids = joined(self.uids, kept)
+        self.flags = joined(self.flags, kept)
+        self.modseqs = joined(self.modseqs, kept)
+        self.contents = joined(self.contents, kept)
 
     def index(self, uid: Uid) -> int | None:
         """The position of a UID from 0, or ``None`` when it is not (or no longer) here."""
@@ -205,8 +228,9 @@ class MailboxState:
 
     def flag_set_ids(self) -> set[int]:
         """The distinct flag sets in use, possibly with some that were in use a while ago."""
-        if self._flag_sets is None or len(self._flag_sets) > _FLAG_SETS_REMEMBERED:
+        if self._flag_sets is None or len(self._flag_sets) > _FLAG_SETS_REMEMBERED + 2 * self._flag_sets_counted:
             self._flag_sets = set(self.flags)
+            self._flag_sets_counted = len(self._flag_sets)
         return self._flag_sets
 
     def _note_flag_set(self, flags: int) -> None:
@@ -236,7 +260,24 @@ def uid_spans(uids: "array[int]", wanted: RangeSet, length: int | None = None) -
             yield start, stop
 
 
-def _joined(values: "array[int]", kept: list[tuple[int, int]]) -> "array[int]":
+def uid_runs(uids: "array[int]", start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The ranges of UIDs at positions; where they are dense, most positions are never looked at."""
+    waiting = [(start, stop)]
+    while waiting:
+        start, stop = waiting.pop()
+        if start >= stop:
+            continue
+        if uids[stop - 1] - uids[start] == stop - start - 1:
+            yield uids[start], uids[stop - 1]
+        elif stop - start <= _FEW:
+            yield from RangeSet.of_sorted(uids[start:stop]).ranges()
+        else:
+            middle = (start + stop) // 2
+            waiting += ((middle, stop), (start, middle))
+
+
+def joined(values: "array[int]", kept: Sequence[tuple[int, int]]) -> "array[int]":
+    """The values at positions given as half-open spans."""
     result = array(values.typecode)
     for start, stop in kept:
         result += values[start:stop]

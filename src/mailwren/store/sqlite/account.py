@@ -127,6 +127,7 @@ class SqliteAccount:
             clock=shared.clock,
             on_commit=self._committed,
             strict=shared.strict,
+            states=self._states.known,
         )
 
     # --- writing ------------------------------------------------------------------------------------------------

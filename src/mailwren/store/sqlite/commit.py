@@ -11,7 +11,7 @@ from mailwren.store.sqlite.delta import Delta
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.requests import Request
-from mailwren.store.sqlite.transaction import Transaction
+from mailwren.store.sqlite.transaction import States, Transaction, no_states
 
 
 @dataclass(slots=True)
@@ -28,7 +28,13 @@ class Committed:
 
 
 def commit(
-    connection: apsw.Connection, requests: Sequence[Request], flags: FlagSets, blobs: BlobStore, now: float
+    connection: apsw.Connection,
+    requests: Sequence[Request],
+    flags: FlagSets,
+    blobs: BlobStore,
+    now: float,
+    *,
+    states: States = no_states,
 ) -> Committed:
     """Carry out requests in one transaction; a refused one is as if it had never been. Each gets outcomes or an error.
 
@@ -47,7 +53,8 @@ def commit(
     connection.execute("PRAGMA synchronous = FULL" if synced else "PRAGMA synchronous = NORMAL")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        tx = _run_all(connection, waiting, flags, blobs, now)
+        tx = Transaction(connection, flags, blobs, now, states=states)
+        _run_all(tx, waiting)
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - as above
         _give_up(connection, waiting, error)
@@ -56,17 +63,13 @@ def commit(
     return Committed(tx.deltas, tx.hinted, tx.list_changed, synced)
 
 
-def _run_all(
-    connection: apsw.Connection, requests: Sequence[Request], flags: FlagSets, blobs: BlobStore, now: float
-) -> Transaction:
-    tx = Transaction(connection, flags, blobs, now)
+def _run_all(tx: Transaction, requests: Sequence[Request]) -> None:
     if len(requests) == 1:
         requests[0].run(tx)
     else:
         for request in requests:
             _run_apart(tx, request)
     tx.flush()
-    return tx
 
 
 def _run_apart(tx: Transaction, request: Request) -> None:

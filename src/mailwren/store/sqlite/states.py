@@ -152,9 +152,7 @@ class States:
         if state is None or _known(state) != refreshed.known:
             return None
         if mailbox.highest_modseq != state.modseq:
-            state.update(refreshed.rows, refreshed.expunged, mailbox, mailbox.highest_modseq)
-            if columns is not None:
-                state.append_columns(columns, mailbox.highest_modseq)
+            state.refresh(refreshed.rows, refreshed.expunged, columns, mailbox)
         state.mailbox = mailbox
         return state
 
@@ -175,6 +173,15 @@ class States:
             elif delta.complete and state.modseq == delta.previous:
                 _apply(state, delta)
                 state.mailbox, state.modseq = delta.mailbox, delta.mailbox.highest_modseq
+
+    def known(self, mailbox: MailboxId, modseq: ModSeq) -> MailboxState | None:
+        """The state of a mailbox, if it is as of this mod-sequence.
+
+        May be asked in the writer's thread during a transaction: where the mod-sequence is the mailbox's own, nothing
+        is on its way to the state that would change it meanwhile.
+        """
+        state = self._states.get(mailbox)
+        return state if state is not None and state.modseq == modseq else None
 
     def gone(self, mailboxes: Iterable[MailboxId]) -> None:
         """Mailboxes have been deleted."""

@@ -8,8 +8,9 @@ Rules for whoever edits this file or the operations:
    :meth:`Transaction.delta`, in the same operation.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import apsw
 
@@ -18,11 +19,20 @@ from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.store.blobs.api import BlobStore
 from mailwren.store.errors import NoSuchMailbox, OverQuota
+from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.sqlite.delta import Delta
 from mailwren.store.sqlite.flag_sets import FlagSets, FlagSetWriter
 from mailwren.store.sqlite.mailbox_rows import Held, MailboxRow, MetaRow
 from mailwren.store.sqlite.schema import LOG_CHANGED
 from mailwren.store.values import Resource
+
+States: TypeAlias = Callable[[MailboxId, ModSeq], MailboxState | None]
+"""The messages of a mailbox as of a mod-sequence, if they are in memory so."""
+
+
+def no_states(_mailbox: MailboxId, _modseq: ModSeq) -> MailboxState | None:
+    """Nothing is in memory."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Transaction:
         "_dirty",
         "_log",
         "_mailboxes",
+        "_states",
         "blobs",
         "connection",
         "deltas",
@@ -77,7 +88,9 @@ class Transaction:
         "now",
     )
 
-    def __init__(self, connection: apsw.Connection, flags: FlagSets, blobs: BlobStore, now: float) -> None:
+    def __init__(
+        self, connection: apsw.Connection, flags: FlagSets, blobs: BlobStore, now: float, states: States = no_states
+    ) -> None:
         self.connection: Final = connection
         self.blobs: Final = blobs
         self.now: Final = int(now)
@@ -87,6 +100,7 @@ class Transaction:
         self.hinted: set[MailboxId] = set()
         self.list_changed = False
         self.member: str | None = None
+        self._states: Final = states
         self._mailboxes: dict[MailboxId, MailboxRow] = {}
         self._log: list[LogEntry] = []
 
@@ -104,6 +118,13 @@ class Transaction:
                 raise NoSuchMailbox("the mailbox does not exist any more")
             self._mailboxes[mailbox] = row
         return row
+
+    def state_of(self, box: MailboxRow) -> MailboxState | None:
+        """The mailbox's messages as they are now in the transaction, as its owner has them, if they are in memory.
+
+        To be read only: they may be asked for in any thread.
+        """
+        return self._states(box.id, box.highest_modseq)
 
     def forget(self, mailbox: MailboxId) -> None:
         """The mailbox's row is deleted, so it needs no log any more."""

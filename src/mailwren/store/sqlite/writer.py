@@ -26,6 +26,7 @@ from mailwren.store.sqlite.commit import Committed, commit
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.requests import Request
+from mailwren.store.sqlite.transaction import States, no_states
 
 R = TypeVar("R")
 
@@ -58,6 +59,7 @@ class Writer:
         "_on_commit",
         "_path",
         "_queue",
+        "_states",
         "_strict",
         "_sync_timer",
         "_wal_pages",
@@ -74,6 +76,7 @@ class Writer:
         clock: Callable[[], float],
         on_commit: Callable[[Committed], None],
         strict: bool,
+        states: States = no_states,
     ) -> None:
         """Write through ``connection``, which nobody else may use; in memory (no path) everything runs at once."""
         self._connection: Final = connection
@@ -84,6 +87,7 @@ class Writer:
         self._clock: Final = clock
         self._on_commit: Final = on_commit
         self._strict: Final = strict
+        self._states: Final = states
         self._loop: Final = asyncio.get_running_loop()
         self._queue: Final[deque[Request | _Job]] = deque()
         self._busy = False
@@ -244,7 +248,7 @@ class Writer:
         try:
             if self._distrusted:
                 self._start_log_anew()
-            committed = commit(self._connection, requests, self._flags, self._blobs, self._clock())
+            committed = commit(self._connection, requests, self._flags, self._blobs, self._clock(), states=self._states)
         except FAILURES as error:
             if isinstance(error, apsw.BusyError) and not may_wait:
                 raise

@@ -149,6 +149,19 @@ FLAGS_SYNC_SECONDS: Final = 0.5
 """How long flag changes may wait for the disk; half of what is promised, so that the sync itself has time."""
 FLAGS_AT_ONCE: Final = 100
 """UIDs up to which a flag change runs at once on the event loop: about a tenth of a millisecond."""
+APPENDED_AT_ONCE: Final = BLOB_IN_DATABASE + 8 * 1024
+"""Octets of messages up to which a request to add them is prepared on the event loop, where only the disk is waited for
+elsewhere: handing it to a thread and back costs as much as a small message does, and a thread has to share the
+interpreter with the loop anyway."""
+APPEND_WEIGHT: Final = 8 * 1024
+"""What a message of no octets at all costs, in octets: nine small ones at once are two milliseconds."""
+HEADER_AT_ONCE: Final = 8 * 1024
+"""Octets of a header up to which a message counts as plain and is parsed on the event loop: nearly all are smaller, and
+the worst that can be written into so much takes some milliseconds."""
+PARTS_AT_ONCE: Final = 32
+"""Delimiters of parts up to which a message counts as plain."""
+COMMIT_THREADS: Final = 8
+"""Commits of different accounts that wait for the disk at a time: enough to keep it busy."""
 ROWS_AT_ONCE: Final = 512
 """Rows read on the event loop before others get their turn: two or three milliseconds."""
 LOG_OCTETS_AT_ONCE: Final = 16 * 1024

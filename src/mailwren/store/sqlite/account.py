@@ -28,6 +28,7 @@ from mailwren.store.operations import Operation, Outcome
 from mailwren.store.sqlite.access_keys import read_access_key
 from mailwren.store.sqlite.annotations import read_annotation_changes, read_annotations
 from mailwren.store.sqlite.commit import Committed
+from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.contents import Contents, read_email_ids
 from mailwren.store.sqlite.database import open_reader
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
@@ -69,6 +70,7 @@ class Shared:
 
     bus: Bus
     executor: Executor
+    threads: CommitThreads
     octets: OctetCache
     states: StateCache
     clock: Callable[[], float]
@@ -122,6 +124,7 @@ class SqliteAccount:
             connection,
             path,
             executor=shared.executor,
+            threads=shared.threads,
             flags=self._flags,
             blobs=blobs,
             clock=shared.clock,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import apsw
 
@@ -27,40 +28,88 @@ class Committed:
     """The disk has refused to write or to sync: what the write-ahead log holds can no longer be trusted."""
 
 
-def commit(
-    connection: apsw.Connection,
-    requests: Sequence[Request],
-    flags: FlagSets,
-    blobs: BlobStore,
-    now: float,
-    *,
-    states: States = no_states,
-) -> Committed:
-    """Carry out requests in one transaction; a refused one is as if it had never been. Each gets outcomes or an error.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transaction in which everything has been done but COMMIT.
 
-    Raises:
-        apsw.BusyError: another process is writing; nothing was done, the requests may be tried again.
+    Attributes:
+        requests: those that were carried out; others were refused and have their error.
+        transaction: the open transaction.
+        synced: whether the disk must have it before the answers.
     """
-    for request in requests:
+
+    requests: Sequence[Request]
+    transaction: Transaction
+    synced: bool
+
+
+class Committer:
+    """Carries out requests in transactions of one connection; used by one thread at a time."""
+
+    __slots__ = ("_blobs", "_connection", "_flags", "_states", "_synced")
+
+    def __init__(
+        self, connection: apsw.Connection, flags: FlagSets, blobs: BlobStore, states: States = no_states
+    ) -> None:
+        """Write through ``connection``."""
+        self._connection: Final = connection
+        self._flags: Final = flags
+        self._blobs: Final = blobs
+        self._states: Final = states
+        self._synced: bool | None = None
+        """Whether the connection syncs its commits; ``None`` where somebody else may have changed that."""
+
+    def set_synced(self, synced: bool) -> None:
+        """Sync commits from here on, or no longer: asked each time, SQLite would take as long as for a row."""
+        if synced is not self._synced:
+            self._synced = None
+            self._connection.execute("PRAGMA synchronous = FULL" if synced else "PRAGMA synchronous = NORMAL")
+            self._synced = synced
+
+    def used_elsewhere(self) -> None:
+        """Somebody else has had the connection, and may have changed its settings."""
+        self._synced = None
+
+    def commit(self, requests: Sequence[Request], now: float) -> Committed:
+        """Carry out requests in one transaction; a refused one is as if it had never been.
+
+        Each gets outcomes or an error.
+
+        Raises:
+            apsw.BusyError: another process is writing; nothing was done, the requests may be tried again.
+        """
+        prepared = self.prepare(requests, now)
+        return prepared if isinstance(prepared, Committed) else self.complete(prepared)
+
+    def prepare(self, requests: Sequence[Request], now: float) -> Prepared | Committed:
+        """Do everything but COMMIT, unless nothing is left to commit. Raises as :meth:`commit`."""
+        for request in requests:
+            try:
+                request.stage(self._connection, self._blobs)
+            except Exception as error:  # noqa: BLE001 - it is told to the request's owner, the others go on
+                request.error = _refusal(error)
+        waiting = [request for request in requests if request.error is None]
+        if not waiting:
+            return Committed()
+        synced = any(request.synced for request in waiting)
+        self.set_synced(synced)
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            request.stage(connection, blobs)
-        except Exception as error:  # noqa: BLE001 - it is told to the request's owner, the others go on
-            request.error = _refusal(error)
-    waiting = [request for request in requests if request.error is None]
-    if not waiting:
-        return Committed()
-    synced = any(request.synced for request in waiting)
-    connection.execute("PRAGMA synchronous = FULL" if synced else "PRAGMA synchronous = NORMAL")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        tx = Transaction(connection, flags, blobs, now, states=states)
-        _run_all(tx, waiting)
-        connection.execute("COMMIT")
-    except Exception as error:  # noqa: BLE001 - as above
-        _give_up(connection, waiting, error)
-        return Committed(disk_failed=isinstance(error, apsw.IOError))
-    tx.flags.committed()
-    return Committed(tx.deltas, tx.hinted, tx.list_changed, synced)
+            tx = Transaction(self._connection, self._flags, self._blobs, now, self._states)
+            _run_all(tx, waiting)
+        except Exception as error:  # noqa: BLE001 - as above
+            return _give_up(self._connection, waiting, error)
+        return Prepared(waiting, tx, synced)
+
+    def complete(self, prepared: Prepared) -> Committed:
+        """COMMIT. Needs no lock of Python's while it writes and waits for the disk."""
+        try:
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - as above
+            return _give_up(self._connection, prepared.requests, error)
+        tx = prepared.transaction
+        tx.flags.committed()
+        return Committed(tx.deltas, tx.hinted, tx.list_changed, prepared.synced)
 
 
 def _run_all(tx: Transaction, requests: Sequence[Request]) -> None:
@@ -88,12 +137,13 @@ def _run_apart(tx: Transaction, request: Request) -> None:
     tx.execute("RELEASE request")
 
 
-def _give_up(connection: apsw.Connection, requests: Sequence[Request], error: Exception) -> None:
+def _give_up(connection: apsw.Connection, requests: Sequence[Request], error: Exception) -> Committed:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
     for request in requests:
         if request.error is None:
             request.error = _refusal(error)
+    return Committed(disk_failed=isinstance(error, apsw.IOError))
 
 
 def _refusal(error: Exception) -> Exception:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import apsw
 
+from mailwren.base import limits
 from mailwren.store.blobs.api import BlobStore
 from mailwren.store.octets import Spool
 from mailwren.store.operations import (
@@ -49,7 +50,7 @@ from mailwren.store.sqlite.member_operations import claim_member_recent, set_mem
 from mailwren.store.sqlite.message_annotations import set_message_annotations
 from mailwren.store.sqlite.message_operations import append, copy, expunge, import_key_hash, move
 from mailwren.store.sqlite.sharing_operations import set_acl, set_private_flags
-from mailwren.store.sqlite.staging import Octets, Staged, stage
+from mailwren.store.sqlite.staging import Octets, Staged, is_plain, stage
 from mailwren.store.sqlite.transaction import Transaction
 
 _NOT_SYNCED: Final = (SetFlags, ClaimRecent)
@@ -64,11 +65,12 @@ class Request:
         future: told the outcomes, or why not, on the event loop.
         member: whom it acts for; ``None`` is the account's owner.
         synced: whether the disk must have it before the answer.
+        weight: what it costs, in octets of messages; more than ``APPENDED_AT_ONCE`` where a thread is to do it.
         outcomes: once carried out.
         error: why it was not.
     """
 
-    __slots__ = ("_octets", "_staged", "error", "future", "member", "operations", "outcomes", "synced")
+    __slots__ = ("_octets", "_staged", "error", "future", "member", "operations", "outcomes", "synced", "weight")
 
     def __init__(
         self,
@@ -91,13 +93,17 @@ class Request:
             if isinstance(each, Append)
         }
         self._staged: Final[dict[int, Staged]] = {}
+        self.weight: Final = sum(map(_weight, self.operations)) + sum(map(_extra_weight, self._octets.values()))
 
     def stage(self, connection: apsw.Connection, blobs: BlobStore) -> None:
-        """Do what can be done before the transaction. Raises apsw.Error, OSError."""
+        """Do what can be done before the transaction; done already, it is not done again. Raises apsw.Error, OSError.
+
+        For a request of little weight that touches neither the connection nor the disk.
+        """
         for number, octets in self._octets.items():
             operation = self.operations[number]
             assert isinstance(operation, Append)
-            if not _known(connection, operation):
+            if number not in self._staged and not _known(connection, operation):
                 self._staged[number] = stage(octets, connection, blobs)
 
     def run(self, tx: Transaction) -> None:
@@ -123,6 +129,24 @@ class Request:
             if isinstance(octets, mmap.mmap):
                 octets.close()
         self._octets.clear()
+
+
+def _weight(operation: Operation) -> int:
+    """What an operation costs, in octets of messages."""
+    if isinstance(operation, Append) and not operation.import_key:
+        size = operation.message.size if isinstance(operation.message, Spool) else len(operation.message)
+        return limits.APPEND_WEIGHT + size
+    if isinstance(operation, ClaimRecent) or (
+        isinstance(operation, SetFlags) and len(operation.uids) <= limits.FLAGS_AT_ONCE
+    ):
+        return limits.APPEND_WEIGHT // 4
+    return limits.APPENDED_AT_ONCE + 1
+
+
+def _extra_weight(octets: Octets) -> int:
+    """Too much for what could take long, though it is small."""
+    plain = isinstance(octets, bytes) and len(octets) <= limits.APPENDED_AT_ONCE and is_plain(octets)
+    return 0 if plain else limits.APPENDED_AT_ONCE + 1
 
 
 def _known(connection: apsw.Connection, operation: Append) -> bool:

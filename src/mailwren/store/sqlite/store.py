@@ -22,6 +22,7 @@ from mailwren.store.bus import Bus, NoBus
 from mailwren.store.durable import make_folder, sync_folder
 from mailwren.store.errors import AccountDamaged, StoreUnavailable
 from mailwren.store.sqlite.account import Shared, SqliteAccount
+from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.database import open_writer, prepare
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.folders import BLOBS_NAME, DATABASE_NAME, account_folder, check_account_id
@@ -77,6 +78,7 @@ class SqliteMailStore:
         self._shared: Final = Shared(
             bus or NoBus(),
             self._executor,
+            CommitThreads(limits.COMMIT_THREADS),
             OctetCache(limits.BLOB_CACHE),
             StateCache(),
             clock,
@@ -201,6 +203,7 @@ class SqliteMailStore:
         await asyncio.gather(*map(_close, entries))
         if self._closings:
             await asyncio.wait(list(self._closings))
+        self._shared.threads.close()
         self._executor.shutdown()
 
 

@@ -1,8 +1,10 @@
 """One account's writer: requests queue here and are committed together, so that they share one sync of the disk.
 
 Flag changes need no sync and take a tenth of a millisecond: with nothing else waiting they run at once on the event
-loop. Everything else, and whatever finds the database locked by another process, goes to a thread, one job per account
-at a time. The write-ahead log is folded into the database there, too, after the answers are out.
+loop. So does the adding of small messages up to COMMIT, which writes and waits for the disk in a thread, without any
+need for the interpreter. Everything else, and whatever finds the database locked by another process, goes to a thread
+as a whole. There is one job per account at a time. The write-ahead log is folded into the database in the thread, too,
+after the answers are out.
 """
 
 import asyncio
@@ -21,8 +23,9 @@ from mailwren.base.logs import log
 from mailwren.store.blobs.api import BlobStore
 from mailwren.store.durable import sync_folder
 from mailwren.store.errors import StoreUnavailable
-from mailwren.store.operations import ClaimRecent, Operation, Outcome, SetFlags
-from mailwren.store.sqlite.commit import Committed, commit
+from mailwren.store.operations import Operation, Outcome
+from mailwren.store.sqlite.commit import Committed, Committer, Prepared
+from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.requests import Request
@@ -49,19 +52,19 @@ class Writer:
         "_busy",
         "_clock",
         "_closed",
+        "_committer",
         "_connection",
         "_distrusted",
         "_executor",
-        "_flags",
         "_idle",
         "_loop",
         "_name_synced",
         "_on_commit",
         "_path",
         "_queue",
-        "_states",
         "_strict",
         "_sync_timer",
+        "_threads",
         "_wal_pages",
     )
 
@@ -71,6 +74,7 @@ class Writer:
         path: Path | None,
         *,
         executor: Executor,
+        threads: CommitThreads,
         flags: FlagSets,
         blobs: BlobStore,
         clock: Callable[[], float],
@@ -81,13 +85,13 @@ class Writer:
         """Write through ``connection``, which nobody else may use; in memory (no path) everything runs at once."""
         self._connection: Final = connection
         self._executor: Final = None if path is None else executor
+        self._threads: Final = threads
         self._path: Final = path
-        self._flags: Final = flags
+        self._committer: Final = Committer(connection, flags, blobs, states)
         self._blobs: Final = blobs
         self._clock: Final = clock
         self._on_commit: Final = on_commit
         self._strict: Final = strict
-        self._states: Final = states
         self._loop: Final = asyncio.get_running_loop()
         self._queue: Final[deque[Request | _Job]] = deque()
         self._busy = False
@@ -126,18 +130,43 @@ class Writer:
         if self._executor is None:
             self._finish([request], self._commit([request]))
             return True
-        if self._busy or request.synced or self._distrusted or self._wal_pages > limits.WAL_PAGES:
+        if request.weight > limits.APPENDED_AT_ONCE:
             return False
-        if not _is_small(request):
+        if self._busy:
+            # The commit under way waits for the disk: what can be done for the next one meanwhile is done.
+            self._stage(request)
+            return False
+        return self._begin([request])
+
+    def _stage(self, request: Request) -> None:
+        try:
+            request.stage(self._connection, self._blobs)
+        except Exception as error:  # noqa: BLE001 - it is tried again, and told, when it is the request's turn
+            log.debug("a message could not be prepared ahead of time", reason=repr(error))
+
+    def _begin(self, requests: Sequence[Request]) -> bool:
+        """Carry out requests here, and let a thread wait for the disk; False: not possible, nothing was done."""
+        if self._distrusted or self._wal_pages > limits.WAL_PAGES:
             return False
         self._connection.set_busy_timeout(0)
         try:
-            committed = self._commit([request], may_wait=False)
+            prepared = self._committer.prepare(requests, self._clock())
+            if isinstance(prepared, Prepared) and not prepared.synced:
+                prepared = self._committer.complete(prepared)
         except apsw.BusyError:
             return False
+        except FAILURES as error:
+            prepared = _failed(requests, error)
         finally:
             self._connection.set_busy_timeout(int(limits.DATABASE_BUSY_SECONDS * 1000))
-        self._finish([request], committed)
+        if isinstance(prepared, Committed):
+            if prepared.disk_failed:
+                self._distrusted = True
+            self._finish(requests, prepared)
+        else:
+            self._busy = True
+            self._idle.clear()
+            self._threads.run(partial(self._complete_in_thread, requests, prepared))
         return True
 
     def _enqueue(self, item: Request | _Job) -> None:
@@ -155,10 +184,30 @@ class Writer:
 
     def _drained(self) -> None:
         self._busy = False
-        if self._queue:
-            self._start()
-        else:
+        while self._queue and not self._busy:
+            if not self._begin_waiting():
+                self._start()
+        if not self._busy:
             self._idle.set()
+
+    def _begin_waiting(self) -> bool:
+        """Begin with what waits here, if that is little; else False."""
+        weight = 0
+        for item in self._queue:
+            weight += item.weight if isinstance(item, Request) else 2 * limits.APPENDED_AT_ONCE + 1
+            if weight > 2 * limits.APPENDED_AT_ONCE:
+                return False
+        requests = self._take()
+        if not requests or self._begin(requests):
+            return True
+        self._queue.extendleft(reversed(requests))
+        return False
+
+    def _completed(self, requests: Sequence[Request], committed: Committed) -> None:
+        try:
+            self._finish(requests, committed)
+        finally:
+            self._drained()
 
     def _finish(self, requests: Sequence[Request], committed: Committed) -> None:
         """Tell everybody: first the shared state, then watchers, then those who wait."""
@@ -203,6 +252,29 @@ class Writer:
             await self._loop.run_in_executor(self._executor, self._close)
 
     # --- in the thread ------------------------------------------------------------------------------------------
+    def _complete_in_thread(self, requests: Sequence[Request], prepared: Prepared) -> None:
+        committed = Committed()
+        try:
+            committed = self._complete(requests, prepared)
+        finally:
+            if self._wal_pages <= limits.WAL_PAGES:
+                self._call(self._completed, requests, committed)
+            else:
+                self._call(self._finish, requests, committed)
+                try:
+                    self._checkpoint()
+                finally:
+                    self._call(self._drained)
+
+    def _complete(self, requests: Sequence[Request], prepared: Prepared) -> Committed:
+        try:
+            committed = self._committer.complete(prepared)
+        except FAILURES as error:
+            committed = _failed(requests, error)
+        if committed.disk_failed:
+            self._distrusted = True
+        return committed
+
     def _close(self) -> None:
         self.sync_wal()
         self._connection.close()
@@ -223,6 +295,7 @@ class Writer:
                 item = self._queue.popleft()
                 assert isinstance(item, _Job)
                 self._call(_settle, item.future, None, _run_job(item))
+                self._committer.used_elsewhere()
 
     def _take(self) -> list[Request]:
         """Requests from the queue's head; those whose owner gave up waiting are dropped."""
@@ -244,17 +317,13 @@ class Writer:
         else:
             self._loop.call_soon_threadsafe(partial(function, *arguments))
 
-    def _commit(self, requests: Sequence[Request], *, may_wait: bool = True) -> Committed:
+    def _commit(self, requests: Sequence[Request]) -> Committed:
         try:
             if self._distrusted:
                 self._start_log_anew()
-            committed = commit(self._connection, requests, self._flags, self._blobs, self._clock(), states=self._states)
+            committed = self._committer.commit(requests, self._clock())
         except FAILURES as error:
-            if isinstance(error, apsw.BusyError) and not may_wait:
-                raise
-            for request in requests:
-                request.error = request.error or as_store_error(error)
-            return Committed()
+            return _failed(requests, error)
         if committed.disk_failed:
             self._distrusted = True
         return committed
@@ -269,7 +338,7 @@ class Writer:
         """
         self._distrusted = False
         try:
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._committer.set_synced(True)
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error:
             self._distrusted = True
@@ -293,11 +362,10 @@ def _sync_file(name: str) -> None:
         os.close(descriptor)
 
 
-def _is_small(request: Request) -> bool:
-    return all(
-        isinstance(each, ClaimRecent) or (isinstance(each, SetFlags) and len(each.uids) <= limits.FLAGS_AT_ONCE)
-        for each in request.operations
-    )
+def _failed(requests: Sequence[Request], error: Exception) -> Committed:
+    for request in requests:
+        request.error = request.error or as_store_error(error)
+    return Committed()
 
 
 def _run_job(job: _Job) -> Exception | None:

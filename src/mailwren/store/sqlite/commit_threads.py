@@ -1,0 +1,55 @@
+"""Threads in which prepared transactions are committed: a commit waits for the disk, and the event loop must not.
+
+A pool of :mod:`concurrent.futures` makes a future, a lock and a condition for every job, which here would cost more
+than what Python has to do for the commit itself.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+from mailwren.base.logs import log
+
+Work = Callable[[], None]
+
+
+class CommitThreads:
+    """Runs work in a few threads, which are started when they are needed. Called on the event loop."""
+
+    __slots__ = ("_idle", "_number", "_queue", "_threads")
+
+    def __init__(self, number: int) -> None:
+        """Use up to ``number`` threads."""
+        self._number: Final = number
+        self._queue: Final[SimpleQueue[Work | None]] = SimpleQueue()
+        self._threads: Final[list[threading.Thread]] = []
+        # One entry for each thread that has nothing to do; appending and popping need no lock.
+        self._idle: Final[deque[None]] = deque()
+
+    def run(self, work: Work) -> None:
+        """Run ``work`` in a thread, as soon as one is free; it tells its results itself."""
+        self._queue.put(work)
+        if self._idle:
+            self._idle.pop()
+        elif len(self._threads) < self._number:
+            # A daemon, so that a store that nobody closes does not keep the process from ending.
+            thread = threading.Thread(target=self._serve, name=f"commit-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def close(self) -> None:
+        """End the threads when their work is done, and wait for that."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        while (work := self._queue.get()) is not None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - the next one's work must go on
+                log.error("a commit ended in a way that was not foreseen", reason=repr(error))
+            self._idle.append(None)

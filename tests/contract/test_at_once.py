@@ -1,0 +1,136 @@
+"""Adding small messages on the event loop: which ones, what waits meanwhile, and that only COMMIT leaves the loop."""
+
+import asyncio
+import threading
+
+import apsw
+import pytest
+
+from mailwren.base import limits
+from mailwren.store.errors import StoreUnavailable
+from mailwren.store.operations import Append, FlagMode
+from mailwren.store.sqlite.commit_threads import CommitThreads
+from mailwren.store.sqlite.staging import is_plain
+from tests.contract.harness import Mail, message
+
+_HEADER = b"Subject: x\r\n"
+_MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("octets", "plain"),
+    [
+        (_HEADER + b"\r\nText\r\n", True),
+        (_MULTIPART + b"\r\n--b\r\n\r\nText\r\n--b--\r\n", True),
+        (_MULTIPART + b"\r\n--b\r\n\r\n" * (limits.PARTS_AT_ONCE + 1), False),
+        (_MULTIPART + b"\r\n--b\r\nContent-Type:\r\n Message/RFC822\r\n\r\n", False),
+        (_MULTIPART + b"\r\n--b\r\nContent-Type: (c) message/rfc822\r\n\r\n", False),
+        (b"Content-Type: MESSAGE/rfc822\r\n\r\nTo: a@example.org\r\n", False),
+        (b"To: " + b"a@b," * limits.HEADER_AT_ONCE + b"\r\n\r\n", False),
+        (_HEADER, False),
+    ],
+)
+def test_which_messages_are_plain(octets: bytes, plain: bool) -> None:
+    """Long headers, many parts and enclosed messages could take long: they are left to a thread."""
+    assert is_plain(octets) is plain
+
+
+async def test_only_commit_leaves_the_event_loop(file_mail: Mail) -> None:
+    """Statements of a small message run in the loop's thread, COMMIT in another; a large one is all in a thread."""
+    here = threading.get_ident()
+    connection = file_mail.account._writer._connection
+    statements: list[int] = []
+    commits: list[int] = []
+
+    def traced(_cursor: apsw.Cursor, statement: str, _bindings: object) -> bool:
+        if statement.startswith("INSERT INTO message"):
+            statements.append(threading.get_ident())
+        return True
+
+    def committing() -> bool:
+        commits.append(threading.get_ident())
+        return False
+
+    connection.exec_trace = traced
+    connection.set_commit_hook(committing)
+    await file_mail.append(message(1))
+    assert statements == [here]
+    assert commits
+    assert here not in commits
+    await file_mail.append(message(2, size=2 * limits.APPENDED_AT_ONCE))
+    assert here not in statements[1:]
+    connection.exec_trace = None
+
+
+async def test_what_comes_during_a_commit_is_committed_together(file_mail: Mail) -> None:
+    """Requests that come while another one's COMMIT is under way share the next one, refused ones apart."""
+    inbox = await file_mail.id("INBOX")
+    go_on = threading.Event()
+    commits: list[int] = []
+
+    def committing() -> bool:
+        commits.append(1)
+        go_on.wait(10)
+        return False
+
+    file_mail.account._writer._connection.set_commit_hook(committing)
+    first = asyncio.ensure_future(file_mail.account.apply([Append(inbox, message(1))]))
+    await asyncio.sleep(0)
+    others = [
+        asyncio.ensure_future(file_mail.account.apply([Append(inbox, message(number), flags)]))
+        for number, flags in ((2, ()), (3, ("bad flag",)), (4, ("x",)))
+    ]
+    await asyncio.sleep(0)
+    given_up = others.pop(0)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    outcomes = await asyncio.gather(first, *others, return_exceptions=True)
+    assert [isinstance(each, Exception) for each in outcomes] == [False, True, False]
+    assert len(commits) == 2
+    assert await file_mail.octets() == [message(1), message(4)]
+    assert await file_mail.flags() == {1: "", 2: "x"}
+
+
+async def test_a_commit_that_fails_is_told_and_leaves_nothing(file_mail: Mail) -> None:
+    """What SQLite refuses at COMMIT is as if it had never been; the next request finds everything in order."""
+    await file_mail.fill(2)
+    connection = file_mail.account._writer._connection
+    connection.set_commit_hook(lambda: True)
+    with pytest.raises(StoreUnavailable):
+        await file_mail.append(message(3))
+    connection.set_commit_hook(None)
+    assert (await file_mail.append(message(4))).uid == 3
+    assert await file_mail.uids() == [1, 2, 3]
+
+
+async def test_the_log_is_folded_in_after_small_messages(file_mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a message came in, a log that has grown is folded into the database."""
+    await file_mail.fill(2)
+    monkeypatch.setattr(limits, "WAL_PAGES", 10)
+    writer = file_mail.account._writer
+    for number in range(20):
+        await file_mail.append(message(number))
+        await file_mail.flag("1", FlagMode.ADD, f"k{number}")
+    await file_mail.append(message(99))
+    assert writer._wal_pages < 100
+    assert len(await file_mail.uids()) == 23
+
+
+def test_threads_for_commits() -> None:
+    """As many threads as there is work for, within the limit; one job's failure does not end its thread."""
+    threads = CommitThreads(2)
+    seen: list[str] = []
+    together = threading.Barrier(2, timeout=10)
+
+    def work() -> None:
+        together.wait()
+        seen.append(threading.current_thread().name)
+        if len(seen) == 1:
+            raise RuntimeError("one job's failure")
+
+    for _ in range(6):
+        threads.run(work)
+    threads.close()
+    assert len(seen) == 6
+    assert len(set(seen)) == 2

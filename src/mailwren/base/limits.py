@@ -69,8 +69,9 @@ OUTPUT_CHUNK: Final = 64 * 1024
 """Output is handed to the transport in pieces of about this size, then waits for the client to read."""
 OUTPUT_HIGH_WATER: Final = 256 * 1024
 """Unsent output above which a command pauses."""
-SLICE_SECONDS: Final = 0.004
-"""How long one command may hold the event loop before it lets others run."""
+SLICE_SECONDS: Final = 0.00025
+"""How long one command may hold the event loop before it lets others run: short commands wait for about one slice, and
+a change of turns costs a tenth of it at most."""
 
 # --- messages -----------------------------------------------------------------------------------------------
 MESSAGE: Final = 100 * 1024 * 1024

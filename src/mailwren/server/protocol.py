@@ -163,6 +163,11 @@ class ImapProtocol(asyncio.Protocol):
     def _buffered(self) -> int:
         return self.framer.buffered + (0 if self._inflater is None else self._inflater.waiting)
 
+    @property
+    def has_input(self) -> bool:
+        """Whether the client has sent more than was read."""
+        return self._buffered > 0
+
     def next_event(self) -> Event | None:
         """The framer's next event; ``None`` when it takes more octets, or others are to have their turn first.
 

@@ -256,7 +256,7 @@ class Session(Exchange):
     async def _push(self) -> None:
         """Tell what is new while no command is in progress (RFC 5465 §3.1)."""
         assert self.notifications is not None
-        await self.context.turns.rest()  # one change can wake hundreds of sessions
+        await self.context.turns.begin()  # one change can wake hundreds of sessions
         await self.tell(may_expunge=not self.notifications.delayed)
         self.tell_modseq()
         await self.tell_others()
@@ -278,7 +278,8 @@ class Session(Exchange):
                     self.context.working.discard(self)
                     self.progress.end()
                     self._running = False
-                    await self.breathe()  # pipelined commands without end leave others their turn
+                    if self.connection.has_input:
+                        await self.breathe()  # pipelined commands without end leave others their turn
         except ConnectionClosed:
             pass
         except Bye as bye:

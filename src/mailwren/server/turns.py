@@ -1,7 +1,8 @@
 """Turns at the event loop for commands that take long: one after the other, so that short ones are never kept waiting.
 
 Were each of many long commands given its slice in every round of the loop, everybody else would wait for the sum of
-them. Here one waiting command goes on in each round, and between rounds the loop serves whatever came in.
+them. Here one waiting command goes on, and before the next one does, the loop serves whatever came in meanwhile: nobody
+waits for longer than one slice.
 """
 
 import asyncio
@@ -14,32 +15,46 @@ from mailwren.base import limits
 class Turns:
     """The turns of one process. Everything here happens on its event loop."""
 
-    __slots__ = ("_end", "_round", "_waiting")
+    __slots__ = ("_end", "_scheduled", "_waiting")
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._round: asyncio.Handle | None = None
+        self._scheduled: asyncio.Handle | None = None
+        """What ends the present turn or gives the next one; ``None`` while nobody wants any."""
         self._end = 0.0
 
-    async def rest(self) -> None:
-        """Go on at once while the present round is young, otherwise when all who waited before have had their turn."""
-        loop = asyncio.get_running_loop()
-        if self._round is None:
-            self._begin_round(loop)
+    async def begin(self) -> None:
+        """Before a little work that many do at the same moment: at once while the present turn is young."""
+        if self._scheduled is None:
+            self._start(asyncio.get_running_loop())
         elif perf_counter() >= self._end:
-            turn = loop.create_future()
-            self._waiting.append(turn)
-            await turn
+            await self.rest()
 
-    def _begin_round(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def rest(self) -> None:
+        """After a slice of long work: go on when all who waited before have had their turn."""
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        self._waiting.append(turn)
+        if self._scheduled is None:
+            self._scheduled = loop.call_soon(self._give, loop)
+        await turn
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._end = perf_counter() + limits.SLICE_SECONDS
-        self._round = loop.call_soon(self._end_round, loop)
+        self._scheduled = loop.call_soon(self._over, loop)
 
-    def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._round = None
+    def _over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called once whoever has the turn has run for as long as it wanted to."""
+        if perf_counter() < self._end:
+            self._give(loop)
+        else:  # what came in during a whole slice stands behind us in the loop's queue, and goes first
+            self._scheduled = loop.call_soon(self._give, loop)
+
+    def _give(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._scheduled = None
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():  # whoever waited may have been cancelled
-                self._begin_round(loop)
                 turn.set_result(None)
+                self._start(loop)
                 return

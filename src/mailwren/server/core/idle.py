@@ -18,7 +18,7 @@ async def run_idle(session: "Session", _arguments: NoArguments, _request: Reques
     try:
         line: bytes | None = None
         while line is None:
-            await session.context.turns.rest()  # one change can wake hundreds of sessions
+            await session.context.turns.begin()  # one change can wake hundreds of sessions
             await session.tell(may_expunge=True)
             session.tell_modseq()
             await session.tell_others()

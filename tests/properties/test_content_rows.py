@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailwren.search.content_rows import ContentRows
+from mailwren.search.index.answers import ContentIds
 from mailwren.search.pace import Pace
 
 IDS = st.integers(1, 60)
@@ -39,4 +40,6 @@ def test_rows_are_those_of_a_plain_look(
         inside = [any(first <= each <= last for first, last in covered) for each in contents[:count]]
         plain = [row for row, content in enumerate(contents[:count]) if content in wanted or not inside[row]]
         pace = Pace(lambda: 0.0, 1.0)
-        assert asyncio.run(rows.rows(wanted, covered, count, pace)) == plain
+        found = asyncio.run(rows.rows(ContentIds(sorted(wanted)), covered, count, pace))
+        assert found.rows == plain
+        assert all(inside) or not found.covered

@@ -3,12 +3,12 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from itertools import compress
 from operator import ge
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from mailwren.search.index.answers import ContentIds
 from mailwren.search.pace import Pace
 from mailwren.store.mailbox_state import MailboxState
 
@@ -21,6 +21,14 @@ _DENSE: Final = 32
 
 Range = tuple[int, int]
 """Content ids, both ends included."""
+
+
+class FoundRows(NamedTuple):
+    """Rows, ascending."""
+
+    rows: list[int]
+    covered: bool
+    """All of them hold a wanted content: the mailbox has none that is not covered."""
 
 
 class ContentRows:
@@ -46,38 +54,40 @@ class ContentRows:
             self._length = stop
             await pace.rest()
 
-    async def rows(self, wanted: AbstractSet[int], covered: Sequence[Range], count: int, pace: Pace) -> list[int]:
+    async def rows(self, wanted: ContentIds, covered: Sequence[Range], count: int, pace: Pace) -> FoundRows:
         """Those of the first ``count`` rows whose content is wanted, or outside of what is covered; ascending."""
         await self._grow(count, pace)
         runs = [(start, min(stop, count)) for start, stop in zip(self._starts, [*self._starts[1:], count], strict=True)]
         runs = [run for run in runs if run[0] < run[1]]
         if len(runs) > _RUNS:
-            return await self._looked_through(wanted, _Outside(covered), count, pace)
-        ascending = sorted(wanted)
+            return FoundRows(await self._looked_through(wanted, _Outside(covered), count, pace), covered=False)
         result: list[int] = []
+        within = True
         for start, stop in _pieces(runs):
             await pace.rest()
-            found = self._wanted(wanted, ascending, start, stop)
+            found = self._wanted(wanted, start, stop)
             outside_rows = self._outside(covered, start, stop)
+            within = within and not outside_rows
             result += sorted({*found, *outside_rows}) if outside_rows else found
-        return result
+        return FoundRows(result, within)
 
-    async def _looked_through(self, wanted: AbstractSet[int], outside: "_Outside", count: int, pace: Pace) -> list[int]:
+    async def _looked_through(self, wanted: ContentIds, outside: "_Outside", count: int, pace: Pace) -> list[int]:
+        members = wanted.members
         result: list[int] = []
         for start, stop in _pieces([(0, count)]):
             await pace.rest()
             some = enumerate(self.contents[start:stop], start)
-            result += [row for row, content in some if content in wanted or content in outside]
+            result += [row for row, content in some if content in members or content in outside]
         return result
 
-    def _wanted(self, wanted: AbstractSet[int], ascending: list[int], start: int, stop: int) -> list[int]:
-        contents = self.contents
+    def _wanted(self, wanted: ContentIds, start: int, stop: int) -> list[int]:
+        contents, ascending = self.contents, wanted.ascending
         low, high = bisect_left(ascending, contents[start]), bisect_right(ascending, contents[stop - 1])
         shift = contents[start] - start
         if contents[stop - 1] - shift == stop - 1:  # ids without gaps
             return [content - shift for content in ascending[low:high]]
         if (high - low) * _DENSE > stop - start:
-            return list(compress(range(start, stop), map(wanted.__contains__, contents[start:stop])))
+            return list(compress(range(start, stop), map(wanted.members.__contains__, contents[start:stop])))
         found: list[int] = []
         place = start
         for content in ascending[low:high]:

@@ -16,7 +16,7 @@ from mailwren.base import limits
 from mailwren.base.ids import ContentId, FlagSetId, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.search.annotations import AnnotationTest
-from mailwren.search.content_rows import ContentRowsCache
+from mailwren.search.content_rows import ContentRowsCache, FoundRows
 from mailwren.search.facts import UNREADABLE, FactCache, FactColumns, read_facts, read_saved
 from mailwren.search.fields import FieldCache
 from mailwren.search.fuzzy import relevancy
@@ -145,10 +145,12 @@ class SearchEngine:
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
         chosen = await self._chosen(state, snapshot, step, answers, pace)
-        for block in snapshot.blocks(_BLOCK[step.cost], among, chosen):
+        sure = chosen is not None and chosen.covered and _is_certain(step, answers)
+        size = _BLOCK[Cost.NUMBERS if sure else step.cost]
+        for block in snapshot.blocks(size, among, None if chosen is None else chosen.rows):
             if progress is not None:
                 progress(block[0], snapshot.count)
-            rows = await evaluation.block(step, block)
+            rows = block if sure else await evaluation.block(step, block)
             positions = snapshot.positions(rows)
             result.extend(positions)
             if relevancies is not None:
@@ -169,13 +171,21 @@ class SearchEngine:
 
     async def _chosen(
         self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[TextTest, Answer], pace: Pace
-    ) -> list[int] | None:
+    ) -> FoundRows | None:
         """The rows that have to be evaluated; ``None`` for all."""
         wanted = candidates(step, answers)
         if wanted is None:
             return None
         covered = next(iter(answers.values())).covered
         return await self._rows.of(state, snapshot.contents).rows(wanted, covered, snapshot.count, pace)
+
+
+def _is_certain(step: Step, answers: dict[TextTest, Answer]) -> bool:
+    """Whether the index alone answers a step, as far as it knows the messages."""
+    if not isinstance(step, LeafStep) or not isinstance(step.test, HeaderContains | BodyContains | TextContains):
+        return False
+    answer = answers.get(step.test)
+    return answer is not None and not answer.possible
 
 
 class _Evaluation:

@@ -5,6 +5,7 @@ at message by message, until it is built anew.
 """
 
 import asyncio
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from mailwren.base.ids import ContentId
 from mailwren.base.logs import log
 from mailwren.search.fuzzy import FuzzyText, without_accents
 from mailwren.search.index import folder as places
-from mailwren.search.index.answers import Answer
+from mailwren.search.index.answers import Answer, ContentIds
 from mailwren.search.index.folder import Range
 from mailwren.search.index.resembling import Outline, outlines
 from mailwren.search.index.segment import IndexDamaged, Posting, Segment, Zone
@@ -179,8 +180,8 @@ class AccountIndex:
     async def _answer(
         self, segments: Sequence[Segment], zones: Sequence[str], wanted: Question | _Resemblance, pace: Pace
     ) -> Answer:
-        certain: set[int] = set()
-        possible: set[int] = set()
+        certain: list[int] = []
+        possible: list[int] = []
         covered: list[Range] = []
         for segment in segments:
             try:
@@ -192,11 +193,14 @@ class AccountIndex:
                 log.warning("a part of a search index is damaged", file=str(segment.path), reason=str(error))
                 self._discard(segment)
                 continue
-            (certain if wanted.is_certain else possible).update(map(contents.__getitem__, numbers))
             unsure = {number for name in zones for number in segment.facts.unsure.get(name, ())}
-            possible.update(map(contents.__getitem__, unsure - numbers))
+            if wanted.is_certain:
+                certain += _at(contents, numbers)
+                possible += _at(contents, sorted(unsure.difference(numbers)) if unsure else ())
+            else:
+                possible += _at(contents, sorted(unsure.union(numbers)) if unsure else numbers)
             _cover(covered, (segment.facts.first, segment.facts.last))
-        return Answer(certain, possible, tuple(covered))
+        return Answer(ContentIds(certain), ContentIds(possible), tuple(covered))
 
 
 def _opened(folder: Path, known: Mapping[str, Segment]) -> tuple[list[Segment], bool]:
@@ -244,17 +248,18 @@ def _about_field(field: str, folded: str, wanted: Question) -> _About | None:
     return (values_of(field),), folded, Question((Wanted(folded, Place.ANYWHERE),), is_certain=True)
 
 
-async def _matching(segment: Segment, zones: Sequence[Zone], wanted: Question | _Resemblance, pace: Pace) -> set[int]:
+async def _matching(segment: Segment, zones: Sequence[Zone], wanted: Question | _Resemblance, pace: Pace) -> Posting:
     """The numbers of the contents that hold what is wanted, or of some more where it is not certain."""
     if isinstance(wanted, Question):
-        return set().union(*[await _holding(segment, zone, wanted, pace) for zone in zones])
+        found = [await _holding(segment, zone, wanted, pace) for zone in zones]
+        return found[0] if len(found) == 1 else sorted(set().union(*found))
     numbers = set(range(segment.count))
     for outline in wanted.words:
         numbers &= set().union(*[await _resembling(zone, outline, pace) for zone in zones])
-    return numbers
+    return sorted(numbers)
 
 
-async def _resembling(zone: Zone, outline: Outline, pace: Pace) -> set[int]:
+async def _resembling(zone: Zone, outline: Outline, pace: Pace) -> Posting:
     """The numbers of the contents that have a word which may be the one that is outlined."""
     words: list[int] = []
     for first, piece in zone.pieces():
@@ -263,7 +268,7 @@ async def _resembling(zone: Zone, outline: Outline, pace: Pace) -> set[int]:
     return await _union(zone, sorted(words), pace)
 
 
-async def _holding(segment: Segment, zone: Zone, wanted: Question, pace: Pace) -> set[int]:
+async def _holding(segment: Segment, zone: Zone, wanted: Question, pace: Pace) -> Posting:
     """The numbers of the contents that hold all that is wanted, or of some more where it is not certain."""
     if wanted.is_certain:
         return await _union(zone, list(zone.words(wanted.wanted[0])), pace)
@@ -271,27 +276,40 @@ async def _holding(segment: Segment, zone: Zone, wanted: Question, pace: Pace) -
     for each in wanted.wanted:
         words = list(zone.words(each))
         if not words:
-            return set()
+            return ()
         found.append((zone.frequency(words), words))
         await pace.rest()
     found.sort()
-    numbers = set(range(segment.count)) if 2 * found[0][0] > segment.count else await _union(zone, found[0][1], pace)
+    if 2 * found[0][0] > segment.count:
+        return range(segment.count)
+    numbers = set(await _union(zone, found[0][1], pace))
     for frequency, words in found[1:]:
         if len(numbers) <= _FEW or 2 * frequency > segment.count:
             break
-        numbers &= await _union(zone, words, pace)
-    return numbers
+        numbers.intersection_update(await _union(zone, words, pace))
+    return sorted(numbers)
 
 
-async def _union(zone: Zone, words: Sequence[int], pace: Pace) -> set[int]:
+async def _union(zone: Zone, words: Sequence[int], pace: Pace) -> Posting:
+    if len(words) == 1:
+        return next(zone.postings(words))
     result: set[int] = set()
-    posting: Posting
     for place, posting in enumerate(zone.postings(words)):
         result.update(posting)
         if place % _WORDS_AT_ONCE == _WORDS_AT_ONCE - 1:
             await pace.rest()
     await pace.rest()
-    return result
+    return sorted(result)
+
+
+def _at(contents: "array[int]", numbers: Posting) -> list[int]:
+    """The contents with these numbers."""
+    if not numbers:
+        return []
+    shift = contents[0]
+    if contents[-1] - shift == len(contents) - 1:  # ids without gaps
+        return [number + shift for number in numbers]
+    return [contents[number] for number in numbers]
 
 
 def _cover(covered: list[Range], added: Range) -> None:

@@ -51,7 +51,8 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         if returns is not None and "SAVE" in returns:
             session.saved = RangeSet()
         raise
-    uids = [view.uids[position] for position in positions]
+    # Most of what is found is told by its number, and nothing else is to be worked out then.
+    uids = [view.uids[each] for each in positions] if request.by_uid or returns is not None else []
     modseqs = condstore.found_modseqs(view, selected.state, key, positions)
     numbers = uids if request.by_uid else [each + 1 for each in positions]
     if returns is None:

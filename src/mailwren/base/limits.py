@@ -163,6 +163,8 @@ PARTS_AT_ONCE: Final = 32
 """Delimiters of parts up to which a message counts as plain."""
 COMMIT_THREADS: Final = 8
 """Commits of different accounts that wait for the disk at a time: enough to keep it busy."""
+FLAG_LINES: Final = 32
+"""Thousands of message numbers whose FETCH responses have their beginnings ready for flag changes, 64 kB each."""
 ROWS_AT_ONCE: Final = 512
 """Rows read on the event loop before others get their turn: two or three milliseconds."""
 LOG_OCTETS_AT_ONCE: Final = 16 * 1024

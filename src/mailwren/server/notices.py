@@ -10,6 +10,7 @@ from mailwren.imap.ext.qresync import write_vanished
 from mailwren.imap.flags import SYSTEM_FLAGS
 from mailwren.server.ext.annotate_notices import tell_changed as tell_annotations
 from mailwren.server.fetch_form import fetch_form
+from mailwren.server.flag_lines import flag_lines
 from mailwren.server.selected import Selected
 from mailwren.server.view import Update
 
@@ -98,38 +99,9 @@ def send_flags(session: "Session", selected: Selected, positions: Sequence[int],
 
     A client that keeps mod-sequences gets them, and the UID, each time (RFC 7162 §3.2.4).
     """
-    view, state = selected.view, selected.state
     positions, indexes = present(selected, positions)
-    texts = _flag_texts(session, selected, positions, indexes)
-    form = fetch_form(session)
-    named = (session.condstore or with_uid) and not form.by_uid  # UIDFETCH begins with the UID
-    items = b"UID %d " * named + b"FLAGS (%b)" + b" MODSEQ (%d)" * session.condstore
-    line = form.line.replace(b"%b", items)
-    columns: list[Iterable[int | bytes]] = [[position + 1 for position in positions]]
-    if named:
-        columns.append([view.uids[position] for position in positions])
-    elif form.by_uid:
-        columns = [[view.uids[position] for position in positions]]
-    columns.append(texts)
-    if session.condstore:
-        columns.append([state.modseqs[index] for index in indexes])
     if positions:
-        session.send(b"".join([line % row for row in zip(*columns, strict=True)]))
-
-
-def _flag_texts(
-    session: "Session", selected: Selected, positions: Sequence[int], indexes: Sequence[int]
-) -> list[bytes]:
-    """The flags of messages, ready for the wire, with ``\\Recent`` where that is."""
-    flags, view = selected.state.flags, selected.view
-    sets = [flags[index] for index in indexes]
-    texts = {each: selected.account.flag_set(FlagSetId(each)).text for each in set(sets)}
-    if not view.recent or session.rev2:
-        return [texts[each] for each in sets]
-    return [
-        (texts[each] + b" \\Recent").strip() if view.uids[position] in view.recent else texts[each]
-        for position, each in zip(positions, sets, strict=True)
-    ]
+        session.send(flag_lines(session, selected, positions, indexes, with_uid=with_uid))
 
 
 def send_modseqs(session: "Session", selected: Selected, positions: Sequence[int]) -> None:

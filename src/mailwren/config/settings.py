@@ -252,6 +252,14 @@ class Config:
             "How long running commands may finish when the server is stopped.",
         ),
     )
+    busy_poll_microseconds: int = field(
+        default=limits.BUSY_POLL_MICROSECONDS,
+        metadata=_row(
+            "connections.busy_poll_microseconds",
+            WholeNumber(0, 1000),
+            "How long to look for the next command before the process goes to sleep, where that pays; 0 is not at all.",
+        ),
+    )
     durability: Durability = field(
         default=Durability.NORMAL,
         metadata=_row(

@@ -20,12 +20,25 @@ _TOO_MANY = DeliveryStatus(421, "4.3.2", "Too many connections, try again later"
 _IDLE = DeliveryStatus(421, "4.4.2", "Nothing was heard for too long")
 
 
+class Lookout(Protocol):
+    """What wants to know when octets go out and come in."""
+
+    def answered(self) -> None:
+        """Something went out."""
+        ...
+
+    def heard(self) -> None:
+        """Something came in."""
+        ...
+
+
 class LmtpService(Protocol):
     """What a connection asks of the service that it belongs to."""
 
     settings: LmtpSettings
     delivery: Delivery
     tls: ssl.SSLContext | None
+    lookout: Lookout | None
 
     def admit(self, connection: "LmtpProtocol") -> str | None:
         """Register a new connection and name it; ``None`` when there are too many."""
@@ -79,6 +92,8 @@ class LmtpProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Feed the session; stop reading while it is busy and much has come already."""
         self._heard = self._loop.time()
+        if self._service.lookout is not None:
+            self._service.lookout.heard()
         if self._session is None or self._transport is None:
             return
         self._session.receive(data)
@@ -192,6 +207,8 @@ class LmtpProtocol(asyncio.Protocol):
         if data and self._transport is not None and not self._transport.is_closing():
             self._heard = self._loop.time()  # now it is the client's turn again
             self._transport.write(data)
+            if self._service.lookout is not None:
+                self._service.lookout.answered()
 
     def _close(self) -> None:
         """Close after what was written has gone out, but do not wait for ever for a client that does not read."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from mailwren.base.logs import log
 from mailwren.delivery.delivery import Delivery
-from mailwren.delivery.lmtp_protocol import LmtpProtocol
+from mailwren.delivery.lmtp_protocol import LmtpProtocol, Lookout
 from mailwren.delivery.settings import LmtpSettings
 from mailwren.delivery.unix_socket import UnixSocket
 
@@ -20,9 +20,16 @@ _BACKLOG = 1024
 class LmtpService:
     """What the LMTP connections of one process share."""
 
-    def __init__(self, settings: LmtpSettings, delivery: Delivery, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        settings: LmtpSettings,
+        delivery: Delivery,
+        tls: ssl.SSLContext | None = None,
+        lookout: Lookout | None = None,
+    ) -> None:
         """Deliver with ``delivery``; STARTTLS is offered when there is a context for it."""
         self.settings = settings
+        self.lookout = lookout
         self.delivery = delivery
         self.tls = tls
         self._connections: set[LmtpProtocol] = set()

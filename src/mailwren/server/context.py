@@ -21,6 +21,7 @@ from mailwren.search.index.asking import Indexes
 from mailwren.search.sorting import Sorter
 from mailwren.server.core.kept_lines import KeptLines
 from mailwren.server.digest import Digests
+from mailwren.server.lookout import Lookout
 from mailwren.server.turns import Turns
 from mailwren.store.api import MailStore
 
@@ -62,6 +63,8 @@ class ServerContext:
     """Shares the event loop among long commands."""
     lines: KeptLines = field(default_factory=lambda: KeptLines(limits.LINES_CACHE))
     """FETCH responses sent lately."""
+    lookout: Lookout | None = None
+    """Keeps the event loop awake for a moment after an answer, where that is wanted."""
     search: SearchEngine = field(init=False)
     """Remembers what searches looked up, for all sessions."""
     sorter: Sorter = field(init=False)

@@ -15,6 +15,7 @@ from mailwren.base import limits
 from mailwren.imap.errors import Bye
 from mailwren.imap.framing import Event, Framer
 from mailwren.server.compression import DamagedStream, Deflater, Inflater
+from mailwren.server.lookout import Lookout
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -36,6 +37,7 @@ class ImapProtocol(asyncio.Protocol):
         "_factory",
         "_handshaking",
         "_inflater",
+        "_lookout",
         "_loop",
         "_reading_paused",
         "_task",
@@ -50,15 +52,19 @@ class ImapProtocol(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, factory: SessionFactory, framer: Framer, *, secure: bool) -> None:
+    def __init__(
+        self, factory: SessionFactory, framer: Framer, *, secure: bool, lookout: Lookout | None = None
+    ) -> None:
         """Serve one connection.
 
         Args:
             factory: makes the session once the connection stands.
             framer: cuts the octets into commands.
             secure: TLS is already on (port 993), or the connection never leaves the machine.
+            lookout: is told when octets go out and come in.
         """
         self._factory = factory
+        self._lookout = lookout
         self.framer = framer
         self.secure = secure
         self.peer = ""
@@ -82,6 +88,8 @@ class ImapProtocol(asyncio.Protocol):
         """Start the session, or take over the transport that STARTTLS made."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=limits.OUTPUT_HIGH_WATER)
+        if self._lookout is not None:
+            self._lookout.heard()
         if self.session is not None:
             return
         self.peer = _address(transport.get_extra_info("peername"))
@@ -104,6 +112,8 @@ class ImapProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what arrived and wake the session."""
         self.arrivals += 1
+        if self._lookout is not None:
+            self._lookout.heard()
         if self._inflater is None:
             self.framer.feed(data)
         else:
@@ -224,6 +234,8 @@ class ImapProtocol(asyncio.Protocol):
         """Hand octets to the transport; during a TLS handshake nothing is said in the clear."""
         if self.transport is not None and not self._closed and not self._handshaking:
             self.transport.write(data if self._deflater is None else self._deflater.pack(data))
+            if self._lookout is not None:
+                self._lookout.answered()
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - one deadline a client, not a caller's choice
         """Wait until the client has read enough.

@@ -24,6 +24,7 @@ from mailwren.server.certificates import CertificateError, CertificateReloader
 from mailwren.server.context import ServerContext
 from mailwren.server.features import Features, LiteralPolicy
 from mailwren.server.indexing import IndexKeeper
+from mailwren.server.lookout import Load, Lookout
 from mailwren.server.protocol import ImapProtocol
 from mailwren.server.session import Session
 from mailwren.server.sockets import BACKLOG, Bound
@@ -64,7 +65,9 @@ class Worker:
         passwords = PasswordChecker(users, with_cram_md5=self.config.cram_md5)
         tokens = token_checker(self.config, users)
         context = self._context(store, users, passwords, tokens, keeper)
-        lmtp = lmtp_service(self.config, store, users)
+        load = Load()
+        context.lookout = look_out(self.config, loop, load, store)
+        lmtp = lmtp_service(self.config, store, users, context.lookout)
         features = Features()
         servers = [await self._listen(each, context, features, lmtp) for each in self.bound]
         background = [
@@ -90,6 +93,7 @@ class Worker:
             await store.close()
             users.close()
             bus.close()
+            load.close()
             log.info("stopped", worker=self.number)
 
     def _context(
@@ -160,10 +164,17 @@ def open_store(config: Config, bus: Bus, keeper: IndexKeeper | None) -> SqliteMa
     )
 
 
-def lmtp_service(config: Config, store: MailStore, users: UserDirectory) -> LmtpService:
+def look_out(config: Config, loop: asyncio.AbstractEventLoop, load: Load, store: SqliteMailStore) -> Lookout | None:
+    """What keeps the event loop awake for a moment; ``None`` where it is to sleep at once."""
+    if not config.busy_poll_microseconds:
+        return None
+    return Lookout(loop, config.busy_poll_microseconds / 1e6, may=lambda: not store.working, load=load)
+
+
+def lmtp_service(config: Config, store: MailStore, users: UserDirectory, lookout: Lookout | None = None) -> LmtpService:
     """The LMTP side of a worker."""
     delivery = Delivery(store, users, delivery_settings(config), lambda: datetime.now(UTC))
-    return LmtpService(lmtp_settings(config), delivery)
+    return LmtpService(lmtp_settings(config), delivery, lookout=lookout)
 
 
 def token_checker(config: Config, users: UserDirectory) -> TokenChecker | None:
@@ -187,7 +198,12 @@ def make_protocol(context: ServerContext, features: Features, *, secure: bool) -
     """A connection's protocol object with its framer and session."""
     policy = LiteralPolicy(features.message_takers)
     framer = Framer(policy, partial(Spool, context.config.data))
-    return ImapProtocol(lambda connection: Session(connection, context, features, policy), framer, secure=secure)
+    return ImapProtocol(
+        lambda connection: Session(connection, context, features, policy),
+        framer,
+        secure=secure,
+        lookout=context.lookout,
+    )
 
 
 async def _end_sessions(context: ServerContext) -> None:

@@ -5,7 +5,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Literal
 
@@ -28,6 +27,7 @@ from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.folders import BLOBS_NAME, DATABASE_NAME, account_folder, check_account_id
 from mailwren.store.sqlite.states import StateCache
 from mailwren.store.sqlite.sweeper import Swept, sweep, sweep_regularly
+from mailwren.store.sqlite.threads import CountedThreads
 
 Durability = Literal["normal", "strict"]
 """``normal``: flag changes reach the disk within a second of their answer. ``strict``: before it."""
@@ -74,7 +74,7 @@ class SqliteMailStore:
         self._folder: Final = folder
         self._restorable: Final = restorable
         self._opened: Final = opened
-        self._executor: Final = ThreadPoolExecutor(limits.STORE_THREADS, "store")
+        self._executor: Final = CountedThreads(limits.STORE_THREADS, "store")
         self._shared: Final = Shared(
             bus or NoBus(),
             self._executor,
@@ -88,6 +88,11 @@ class SqliteMailStore:
         self._closings: Final[set[asyncio.Task[None]]] = set()
         self._closed = False
         self._shared.bus.listen(self._hinted)
+
+    @property
+    def working(self) -> bool:
+        """Whether any thread of the store has work."""
+        return self._executor.working
 
     def _hinted(self, account_id: str, mailbox: MailboxId) -> None:
         entry = self._entries.get(account_id)

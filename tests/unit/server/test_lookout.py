@@ -165,13 +165,14 @@ def test_load_is_what_waits(tmp_path: Path) -> None:
 def test_threads_know_whether_they_work() -> None:
     """From the moment that work is handed over until it is done, failed or not."""
     threads = CountedThreads(1, "test")
-    assert not threads.working
+    seen = [threads.working]
     go_on = threading.Event()
     waiting = threads.submit(go_on.wait, 20)
-    assert threads.working
+    seen.append(threads.working)
     go_on.set()
     assert waiting.result(20)
     failed = threads.submit(int, "no number")
     assert isinstance(failed.exception(20), ValueError)
     threads.shutdown()
-    assert not threads.working
+    seen.append(threads.working)
+    assert seen == [False, True, False]

@@ -7,10 +7,10 @@ import apsw
 import pytest
 
 from mailwren.base import limits
+from mailwren.message.structure import parse_structure, simple_structure
 from mailwren.store.errors import StoreUnavailable
 from mailwren.store.operations import Append, FlagMode
 from mailwren.store.sqlite.commit_threads import CommitThreads
-from mailwren.store.sqlite.staging import is_plain
 from tests.contract.harness import Mail, message
 
 _HEADER = b"Subject: x\r\n"
@@ -23,16 +23,18 @@ _MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
         (_HEADER + b"\r\nText\r\n", True),
         (_MULTIPART + b"\r\n--b\r\n\r\nText\r\n--b--\r\n", True),
         (_MULTIPART + b"\r\n--b\r\n\r\n" * (limits.PARTS_AT_ONCE + 1), False),
-        (_MULTIPART + b"\r\n--b\r\nContent-Type:\r\n Message/RFC822\r\n\r\n", False),
-        (_MULTIPART + b"\r\n--b\r\nContent-Type: (c) message/rfc822\r\n\r\n", False),
-        (b"Content-Type: MESSAGE/rfc822\r\n\r\nTo: a@example.org\r\n", False),
+        (_MULTIPART + b"\r\n--b \r\n\r\nText" + b"\r\n--bx" * limits.LOOKALIKES_AT_ONCE * 2, False),
+        (b"Content-Type: message/rfc822\r\n\r\nTo: a@example.org\r\n\r\n", True),
+        (b"Content-Type: message/rfc822\r\n\r\nTo: " + b"a@b," * limits.HEADER_AT_ONCE, False),
         (b"To: " + b"a@b," * limits.HEADER_AT_ONCE + b"\r\n\r\n", False),
         (_HEADER, False),
     ],
 )
-def test_which_messages_are_plain(octets: bytes, plain: bool) -> None:
-    """Long headers, many parts and enclosed messages could take long: they are left to a thread."""
-    assert is_plain(octets) is plain
+def test_which_messages_are_parsed_at_once(octets: bytes, plain: bool) -> None:
+    """Long headers, also of enclosed messages, and many parts could take long: they are left to a thread."""
+    structure = simple_structure(octets)
+    assert (structure is not None) is plain
+    assert structure is None or structure.root == parse_structure(octets).root
 
 
 async def test_only_commit_leaves_the_event_loop(file_mail: Mail) -> None:

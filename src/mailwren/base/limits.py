@@ -156,11 +156,17 @@ elsewhere: handing it to a thread and back costs as much as a small message does
 interpreter with the loop anyway."""
 APPEND_WEIGHT: Final = 8 * 1024
 """What a message of no octets at all costs, in octets: nine small ones at once are two milliseconds."""
+ADDRESSES_REPEATED: Final = 256
+"""Octets of an address field up to which what was made of it is kept for the next message: a handful of addresses."""
+ADDRESSES_REMEMBERED: Final = 2048
+"""Address fields that are kept so, twice: two megabytes at most."""
 HEADER_AT_ONCE: Final = 8 * 1024
-"""Octets of a header up to which a message counts as plain and is parsed on the event loop: nearly all are smaller, and
-the worst that can be written into so much takes some milliseconds."""
+"""Octets of all headers of a message up to which it is parsed on the event loop: nearly all have fewer, and the worst
+that can be written into so much takes some milliseconds."""
 PARTS_AT_ONCE: Final = 32
-"""Delimiters of parts up to which a message counts as plain."""
+"""Parts of a message beyond which it is not parsed there."""
+LOOKALIKES_AT_ONCE: Final = 1000
+"""The same for lines that begin like a boundary's and are none: two milliseconds."""
 COMMIT_THREADS: Final = 8
 """Commits of different accounts that wait for the disk at a time: enough to keep it busy."""
 FLAG_LINES: Final = 32
@@ -210,12 +216,6 @@ ANNOTATIONS_REMOVED: Final = 1000
 # --- search -------------------------------------------------------------------------------------------------
 QUERY_DEPTH: Final = 4 * NESTING
 """Levels of a query's tree: one level of a command becomes a few; recursion stays far from the interpreter's limit."""
-FLAG_SETS_FOLDED: Final = 4096
-"""Combinations of flags whose names searches keep in lower case, some hundred octets each."""
-ROWS_READY: Final = 65_536
-"""Numbers that searches keep ready instead of making them anew, 44 octets each, as far as mailboxes have messages."""
-SEARCH_NUMBERS: Final = 65_536
-"""Numbers that answers of searches have ready in writing, 48 octets each, as far as mailboxes have messages."""
 FACT_ROWS_CACHED: Final = 2_000_000
 """Messages whose size and dates are kept in memory for searching, 24 octets each."""
 FACTS_READ_AT_ONCE: Final = 1000

@@ -1,5 +1,9 @@
 """ENVELOPE as ready wire bytes (RFC 9051 §7.5.2)."""
 
+from functools import lru_cache
+from typing import Final
+
+from mailwren.base import limits
 from mailwren.message.address import Address, parse_addresses
 from mailwren.message.header import Header, unfold
 from mailwren.message.quoted import NIL, nstring, quoted
@@ -39,10 +43,21 @@ def _text(header: Header, name: bytes, hint: str) -> bytes:
 def _addresses(header: Header, name: bytes, hint: str, default: bytes = NIL) -> bytes:
     """An address list; fields that occur several times are one list (RFC 5322 §4.5.3)."""
     values = header.all(name)
-    addresses = parse_addresses(b",".join([unfold(value) for value in values])) if values else []
-    if not addresses:
+    if not values:
         return default
-    return b"(%b)" % b"".join([_address(address, hint) for address in addresses])
+    value = unfold(values[0]) if len(values) == 1 else b",".join([unfold(value) for value in values])
+    written = _remembered(value, hint) if len(value) <= limits.ADDRESSES_REPEATED else _written(value, hint)
+    return written or default
+
+
+def _written(value: bytes, hint: str) -> bytes:
+    """An address list in parentheses; nothing where there are none."""
+    addresses = parse_addresses(value)
+    return b"(%b)" % b"".join([_address(address, hint) for address in addresses]) if addresses else b""
+
+
+_remembered: Final = lru_cache(maxsize=limits.ADDRESSES_REMEMBERED)(_written)
+"""Mail of an account comes from the same few and goes to the same few."""
 
 
 def _address(address: Address, hint: str) -> bytes:

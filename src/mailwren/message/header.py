@@ -26,7 +26,7 @@ _SMALL: Final = 64 * 1024
 class Header:
     """The fields of one header block, in the message's order."""
 
-    __slots__ = ("_first", "fields")
+    __slots__ = ("_first", "_repeated", "fields")
 
     def __init__(self, block: bytes) -> None:
         """Cut a block, at most ``HEADER_PARSED`` octets and ``HEADER_FIELDS`` fields of it."""
@@ -43,6 +43,7 @@ class Header:
         fields.reverse()
         self._first: Final = dict(fields)
         fields.reverse()
+        self._repeated: frozenset[bytes] | None = None
 
     def get(self, name: bytes) -> bytes | None:
         """The value of the first field of that (lower-case) name, as written; ``None`` without one."""
@@ -55,9 +56,22 @@ class Header:
 
     def all(self, name: bytes) -> list[bytes]:
         """The values of all fields of that (lower-case) name, as written."""
-        if name not in self._first:
+        value = self._first.get(name)
+        if value is None:
             return []
+        if self._repeated is None:
+            self._repeated = self._names_repeated()
+        if name not in self._repeated:
+            return [value]
         return [value for field_name, value in self.fields if field_name == name]
+
+    def _names_repeated(self) -> frozenset[bytes]:
+        if len(self._first) == len(self.fields):
+            return frozenset()
+        names = [name for name, _ in self.fields]
+        for name in self._first:
+            names.remove(name)
+        return frozenset(names)
 
 
 def unfold(value: bytes) -> bytes:
@@ -105,13 +119,19 @@ class FieldSelector:
         few = not exclude and 0 < len(wanted) <= _FIELDS_SOUGHT and b"" not in wanted
         self._sought: Final = _fields_named(wanted) if few else None
 
+    def usual_fields(self, block: bytes) -> list[bytes] | None:
+        """The fields of one header, without their line ends; ``None`` where its lines or our names are unusual."""
+        if self._sought is None or not block.endswith(b"\n"):
+            return None
+        return self._sought.findall(b"\n" + block)
+
     def select(self, block: bytes) -> bytes:
         """The fields of one header, then its empty line."""
         if b"\n" not in block and b"\r" in block:
             return self.select(block.replace(b"\r", b"\n")).replace(b"\n", b"\r")
         blank = blank_line(block)
-        if self._sought is not None and block.endswith(b"\n"):
-            found = self._sought.findall(b"\n" + block)
+        found = self.usual_fields(block)
+        if found is not None:
             return b"\n".join(found) + b"\n" + blank if found else blank
         fields = _FIELD_END.split(block[: len(block) - len(blank)])
         last = fields.pop()

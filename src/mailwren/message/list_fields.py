@@ -7,7 +7,7 @@ together with a migration that makes all rows anew.
 from collections.abc import Collection
 from typing import Final
 
-from mailwren.message.header import FieldSelector, field_names
+from mailwren.message.header import FieldSelector, blank_line
 
 _LISTED: Final = (
     *(b"from", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id", b"references", b"in-reply-to"),
@@ -23,7 +23,6 @@ _NOTED: Final = (
 """
 _BITS: Final = {name: 1 << place for place, name in enumerate((*_LISTED, *_NOTED))}
 _KNOWN: Final = FieldSelector(_BITS)
-_KEPT: Final = FieldSelector(_LISTED)
 LISTED: Final = (1 << len(_LISTED)) - 1
 """The bits of the fields that are kept."""
 _LARGEST: Final = 4096
@@ -44,7 +43,14 @@ def list_fields(block: bytes) -> tuple[int, bytes | None]:
     """
     if not block.endswith(b"\n"):
         return 0, None
-    known = _KNOWN.select(block)
-    present = bits_of(field_names(known)) or 0
-    kept = _KEPT.select(known) if present > LISTED else known
-    return present, kept if len(kept) <= _LARGEST else None
+    found = _KNOWN.usual_fields(block) or []
+    present = 0
+    kept: list[bytes] = []
+    for field in found:
+        bit = _BITS[field.partition(b":")[0].rstrip().lower()]
+        present |= bit
+        if bit <= LISTED:
+            kept.append(field)
+    blank = blank_line(block)
+    fields = b"\n".join(kept) + b"\n" + blank if kept else blank
+    return present, fields if len(fields) <= _LARGEST else None

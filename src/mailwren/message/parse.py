@@ -9,16 +9,18 @@ from mailwren.message.message_ids import message_id, references
 from mailwren.message.parameters import first_decoded
 from mailwren.message.preview import preview
 from mailwren.message.sort_keys import sort_keys
-from mailwren.message.structure import Octets, parse_structure
+from mailwren.message.structure import Octets, Structure, parse_structure
 
 
-def parse_message(octets: Octets) -> ParsedMessage:
+def parse_message(octets: Octets, structure: Structure | None = None) -> ParsedMessage:
     """What FETCH, SEARCH, SORT and THREAD ask of a message.
 
     Args:
         octets: the whole message, with line ends of any kind.
+        structure: its parts, if they are known already.
     """
-    structure = parse_structure(octets)
+    if structure is None:
+        structure = parse_structure(octets)
     root, header = structure.root, structure.headers[0]
     hint = first_decoded(root.parameters, "charset")
     body, body_structure = build_body_structure(structure)

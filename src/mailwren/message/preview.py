@@ -13,6 +13,7 @@ _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd]+"
 )
 """Control characters and what senders pad their own previews with."""
+_WORDS: Final = limits.PREVIEW // 2 + 1
 _TRIED: Final = 3
 """Texts that are looked at before a message counts as one without any."""
 
@@ -39,6 +40,10 @@ def _beginning(octets: Octets, part: Part) -> str:
 
 
 def _one_line(text: str) -> str:
+    # With the blanks between them, half as many words are enough, if all of them are seen.
+    line = " ".join(text.split(None, _WORDS)[:_WORDS])[: limits.PREVIEW]
+    if line.isascii() and line.isprintable():
+        return line.rstrip()
     line = " ".join(text.split(None, limits.PREVIEW)[: limits.PREVIEW])[: limits.PREVIEW * 16]
     if not (line.isascii() and line.isprintable()):
         line = " ".join(_INVISIBLE.sub("", line).split())
@@ -47,6 +52,8 @@ def _one_line(text: str) -> str:
 
 def _readable(root: Part) -> list[Part]:
     """The texts, best first: plain ones that are no attachments, then others, those in enclosed messages at the end."""
+    if root.type == "text":
+        return [root]
     found: list[tuple[int, Part]] = []
     waiting = [(0, root)]
     while waiting:

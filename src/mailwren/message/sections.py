@@ -8,6 +8,7 @@ from typing import Any, Final
 from mailwren.message.api import Part
 
 _RECORD_VERSION: Final = 1
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class SectionPiece(Enum):
@@ -87,7 +88,7 @@ def _leaves(container: Part, numbers: tuple[int, ...]) -> Iterator[tuple[tuple[i
 # --- records ------------------------------------------------------------------------------------------------
 def dump_part(root: Part) -> bytes:
     """A part tree as a compact record, for :func:`load_part`."""
-    return json.dumps([_RECORD_VERSION, _dump(root)], separators=(",", ":")).encode("ascii")
+    return _encode([_RECORD_VERSION, _dump(root)]).encode("ascii")
 
 
 def load_part(record: bytes) -> Part:

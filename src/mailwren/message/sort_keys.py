@@ -8,6 +8,7 @@ Text in an unknown charset, or not valid in its own, is compared octet by octet 
 order.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from mailwren.base import limits
@@ -36,18 +37,19 @@ def sort_keys(header: Header, hint: str = "") -> SortKeys:
     value = (header.get(b"subject") or b"")[:_LOOKED_AT]
     octets = unreadable_octets(value, hint)
     subject = base_subject(decode_header(value, hint) if octets is None else octets.decode("latin-1"))
-    sender, recipient = _first(header, b"from"), _first(header, b"to")
+    sender, display_sender = _first(header, b"from", hint)
+    recipient, display_recipient = _first(header, b"to", hint)
     own, references = thread_identifiers(
         header.get(b"message-id"), header.get(b"references"), header.get(b"in-reply-to")
     )
     return SortKeys(
         subject.text if octets is None else subject.text.translate(_UNREADABLE),
         subject.is_reply,
-        _mailbox(_first(header, b"cc"), hint),
-        _mailbox(sender, hint),
-        _display(sender, hint),
-        _mailbox(recipient, hint),
-        _display(recipient, hint),
+        _first(header, b"cc", hint)[0],
+        sender,
+        display_sender,
+        recipient,
+        display_recipient,
         own,
         references,
     )
@@ -59,10 +61,24 @@ def sort_keys_of(block: bytes) -> SortKeys:
     return sort_keys(header, header_charset(header, block))
 
 
-def _first(header: Header, name: bytes) -> Address | None:
-    """The first entry of the list that ENVELOPE shows; where a group is first, that is its name."""
+def _first(header: Header, name: bytes, hint: str) -> tuple[str, str]:
+    """Mailbox and display sort value of the first entry of the list that ENVELOPE shows.
+
+    Where a group is first, that is its name.
+    """
     values = header.all(name)
-    return first_address(b",".join([unfold(value) for value in values])) if values else None
+    if not values:
+        return "", ""
+    value = unfold(values[0]) if len(values) == 1 else b",".join([unfold(value) for value in values])
+    return _remembered(value, hint) if len(value) <= limits.ADDRESSES_REPEATED else _compared(value, hint)
+
+
+def _compared(value: bytes, hint: str) -> tuple[str, str]:
+    address = first_address(value)
+    return _mailbox(address, hint), _display(address, hint)
+
+
+_remembered: Final = lru_cache(maxsize=limits.ADDRESSES_REMEMBERED)(_compared)
 
 
 def _mailbox(address: Address | None, hint: str) -> str:

@@ -5,7 +5,6 @@ Nothing here changes the database, so a message whose transaction then fails lea
 
 import hashlib
 import mmap
-import re
 import threading
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mailwren.base import limits
 from mailwren.message.list_fields import list_fields
 from mailwren.message.parse import parse_message
 from mailwren.message.sections import dump_part
+from mailwren.message.structure import Structure
 from mailwren.store.blobs.api import BlobHash, BlobStore
 from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE, PLACE_RAW
 from mailwren.store.sqlite.sort_rows import SortRow, sort_row
@@ -34,8 +34,6 @@ _BODY_PAYS: Final = 4096
 Larger ones are compressed where they become half as large, as texts do. Attachments in base64 would save a quarter and
 take longest to read: longer than SQLite and the network together.
 """
-_SLOW: Final = re.compile(rb"(?i):[ \t\r\n]*(?:message/|multipart/digest|\()")
-"""A field that may say that its part holds a message; comments, which can stand before that, included."""
 _HASH_CHUNK: Final = 1024 * 1024
 
 
@@ -88,27 +86,19 @@ def hash_of(octets: Octets) -> BlobHash:
     return digest.digest()
 
 
-def is_plain(octets: bytes) -> bool:
-    """Whether a small message can be staged in a fraction of a millisecond, as nearly all can.
-
-    Long headers, many parts and messages within messages can be made to take a hundred times as long.
-    """
-    end = octets.find(b"\n\r\n", 0, limits.HEADER_AT_ONCE)
-    if end < 0:
-        return False
-    header = octets[: end + 1]
-    if b"multipart/" not in header.lower():
-        return not _SLOW.search(header)
-    return octets.count(b"\n--") <= limits.PARTS_AT_ONCE and not _SLOW.search(octets)
-
-
-def stage(octets: Octets, connection: apsw.Connection, blobs: BlobStore) -> Staged:
+def stage(octets: Octets, connection: apsw.Connection, blobs: BlobStore, structure: Structure | None = None) -> Staged:
     """Compute everything that storing a message needs, and put large ones on the disk unless they are there already.
+
+    Args:
+        octets: the message.
+        connection: asked only for large ones.
+        blobs: where large ones go.
+        structure: the message's parts, if they are known already.
 
     Raises:
         apsw.Error, OSError: as they come.
     """
-    parsed = parse_message(octets)
+    parsed = parse_message(octets, structure)
     blob = hash_of(octets)
     header = bytes(octets[: parsed.header_size])
     keys = [parsed.message_id] if parsed.message_id else []

@@ -132,17 +132,8 @@ class Writer:
             return True
         if request.weight > limits.APPENDED_AT_ONCE:
             return False
-        if self._busy:
-            # The commit under way waits for the disk: what can be done for the next one meanwhile is done.
-            self._stage(request)
-            return False
-        return self._begin([request])
-
-    def _stage(self, request: Request) -> None:
-        try:
-            request.stage(self._connection, self._blobs)
-        except Exception as error:  # noqa: BLE001 - it is tried again, and told, when it is the request's turn
-            log.debug("a message could not be prepared ahead of time", reason=repr(error))
+        # Also where a commit is under way: it waits for the disk, and this one is ready when it is done.
+        return request.stage_at_once(self._connection, self._blobs) and not self._busy and self._begin([request])
 
     def _begin(self, requests: Sequence[Request]) -> bool:
         """Carry out requests here, and let a thread wait for the disk; False: not possible, nothing was done."""

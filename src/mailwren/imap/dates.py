@@ -15,6 +15,9 @@ _DATE_TIME: Final = re.compile(
     rb" ?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"
 )
 _DAY: Final = 86_400
+_MINUTES: Final = tuple(b" %02d:%02d" % divmod(minute, 60) for minute in range(_DAY // 60))
+_SECONDS: Final = tuple(b":%02d" % second for second in range(60))
+"""Put together rather than written: a date is told of each message of a list."""
 _FIRST_SECOND: Final = -62_135_596_800
 _LAST_SECOND: Final = 253_402_300_799
 """The years 1 and 9999: what four digits and Python's dates can say."""
@@ -32,21 +35,20 @@ def write_internal_date(seconds: int, zone_minutes: int) -> bytes:
     local = seconds + zone_minutes * 60
     if not _FIRST_SECOND <= local <= _LAST_SECOND:
         local = min(max(local, _FIRST_SECOND), _LAST_SECOND)
-    day, second = divmod(local, _DAY)
-    hour, second = divmod(second, 3600)
-    return b'"%b %02d:%02d:%02d %b"' % (_day(day), hour, second // 60, second % 60, _zone(zone_minutes))
+    minute, second = divmod(local % _DAY, 60)
+    return _day(local // _DAY) + _MINUTES[minute] + _SECONDS[second] + _zone(zone_minutes)
 
 
 @lru_cache(maxsize=4096)
 def _day(day: int) -> bytes:
-    """The date of a day since the epoch; a mailbox has many messages of few days."""
+    """The date of a day since the epoch, with the quote before it; a mailbox has many messages of few days."""
     local = time.gmtime(day * _DAY)
-    return b"%2d-%b-%04d" % (local.tm_mday, _MONTHS[local.tm_mon - 1].encode("ascii"), local.tm_year)
+    return b'"%2d-%b-%04d' % (local.tm_mday, _MONTHS[local.tm_mon - 1].encode("ascii"), local.tm_year)
 
 
 @lru_cache(maxsize=256)
 def _zone(minutes: int) -> bytes:
-    return b"%c%02d%02d" % (b"-" if minutes < 0 else b"+", *divmod(abs(minutes), 60))
+    return b' %c%02d%02d"' % (b"-" if minutes < 0 else b"+", *divmod(abs(minutes), 60))
 
 
 def write_date_time(value: datetime) -> bytes:

@@ -128,6 +128,13 @@ class Scanner:
         """Whether nothing but blanks comes before the end of the command."""
         return self._index + 1 >= len(self._fragments) and _END.match(self._text, self._position) is not None
 
+    def take_rest(self, most: int) -> bytes | None:
+        """All up to the end of the command, if that is no more than ``most`` octets without a literal."""
+        if self._index + 1 < len(self._fragments) or len(self._text) - self._position > most:
+            return None
+        rest, self._position = self._text[self._position :], len(self._text)
+        return rest
+
     def end(self) -> None:
         """The end of the command."""
         if not self.at_end():

@@ -1,6 +1,7 @@
 """What a session writes: queued as commands go on, handed over in large pieces, at the pace of the client."""
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from mailwren.base import limits
@@ -38,6 +39,11 @@ class Output:
         """Queue output; whole lines or pieces of a literal."""
         self._output.append(data)
         self._output_size += len(data)
+
+    def send_all(self, pieces: Sequence[bytes]) -> None:
+        """Queue many pieces, which are put together only once."""
+        self._output += pieces
+        self._output_size += sum(map(len, pieces))
 
     def translated(self, text: str) -> str:
         """English words for people in the session's language."""

@@ -12,6 +12,7 @@ from mailwren.message.api import Part
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import Operation, Outcome
 from mailwren.store.values import (
+    Absent,
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
@@ -23,6 +24,8 @@ from mailwren.store.values import (
     FlagSet,
     Mailbox,
     MessageAnnotation,
+    SectionOctets,
+    SmallWire,
     Usage,
 )
 
@@ -124,14 +127,23 @@ class Account(Protocol):
         """The beginnings of the readable texts, at most ``limits.PREVIEW`` characters each, in the order asked."""
         ...
 
-    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
-        """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets: many at once in bounded memory."""
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> Sequence[SmallWire]:
+        """As :meth:`wire`, with nothing for what has more than ``largest`` octets: many at once in bounded memory."""
         ...
 
     async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """Whole messages of no more than ``largest`` octets, in the order asked; ``None`` for larger ones.
 
         A store may answer ``None`` for any message: :meth:`read` has them all.
+        """
+        ...
+
+    async def small_sections(
+        self, contents: Sequence[ContentId], section: SectionOctets, largest: int
+    ) -> list[bytes | Absent | None]:
+        """Octets of a section of messages of no more than ``largest`` octets, in the order asked.
+
+        ``None`` for larger messages, and for any other of which the store says so: :meth:`read` has them all.
         """
         ...
 

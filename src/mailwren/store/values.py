@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from mailwren.base.ids import FlagSetId, MailboxId, ModSeq, Uid, UidValidity
 from mailwren.base.ranges import RangeSet
+from mailwren.message.sections import SectionPiece
 
 SEPARATOR = "/"
 """Between the levels of a mailbox's name."""
@@ -121,12 +122,35 @@ class ContentSorting(NamedTuple):
     """The same hashes of its references, the parent last: signed, eight octets each, little-endian."""
 
 
+@dataclass(frozen=True, slots=True)
+class SectionOctets:
+    """Octets of each of many messages, by section number (RFC 9051 §6.4.5.1)."""
+
+    part: tuple[int, ...]
+    """Empty for the message itself."""
+    piece: SectionPiece
+    first: int = 0
+    """The first octet of the section, from 0; what lies behind its end is empty."""
+    length: int = 2**63 - 1
+    """Octets from there on; fewer where the section ends."""
+
+
+class Absent(Enum):
+    """Stands for a section that a message does not have."""
+
+    ABSENT = "absent"
+
+
 class ContentWire(NamedTuple):
     """The ready wire bytes of a message's immutable part."""
 
     envelope: bytes
     body: bytes
     body_structure: bytes
+
+
+SmallWire: TypeAlias = tuple[bytes, bytes, bytes] | tuple[None, None, None]
+"""The same, or nothing, where there are many to be held at once."""
 
 
 class Annotation(NamedTuple):

@@ -23,6 +23,7 @@ from mailwren.store.operations import (
     SetSubscription,
 )
 from mailwren.store.values import (
+    Absent,
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
@@ -34,6 +35,8 @@ from mailwren.store.values import (
     FlagSet,
     Mailbox,
     MessageAnnotation,
+    SectionOctets,
+    SmallWire,
     Usage,
 )
 
@@ -209,7 +212,13 @@ class FakeAccount:
         """Not used."""
         raise NotImplementedError
 
-    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[SmallWire]:
+        """Not used."""
+        raise NotImplementedError
+
+    async def small_sections(
+        self, contents: Sequence[ContentId], section: SectionOctets, largest: int
+    ) -> list[bytes | Absent | None]:
         """Not used."""
         raise NotImplementedError
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from mailwren.base import limits
@@ -9,7 +10,7 @@ from mailwren.imap import wire
 from mailwren.imap.core.arguments import Fetch, FetchItem, Section, SectionText
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.scanner import NUMBER64_MAX, Scanner
-from mailwren.imap.syntax import Row, Syntax, parse_parameters, table_of, write_parameters
+from mailwren.imap.syntax import Parameters, Row, Syntax, parse_parameters, table_of, write_parameters
 from mailwren.imap.wire import CommandWriter
 
 _SECTION: Final = re.compile(rb"\[([0-9.]*+)([A-Za-z.]*+)")
@@ -153,6 +154,9 @@ ITEMS: Final = (
 )
 """``fetch-att`` of RFC 9051 §9 and of RFC 3501 §9."""
 
+_REMEMBERED: Final = 256
+"""Lists of items that were read lately: programs ask for the same ones of message after message."""
+_REMEMBERED_OCTETS: Final = 1024
 _FAST: Final = ("FLAGS", "INTERNALDATE", "RFC822.SIZE")
 _MACROS: Final = {
     "FAST": tuple(map(FetchItem, _FAST)),
@@ -172,13 +176,22 @@ def fetch_syntax(items: Iterable[Row[FetchItem]], modifiers: Iterable[Row[object
     item_rows = table_of(items)
     modifier_rows = table_of(modifiers)
 
+    def parse_rest(scanner: Scanner) -> tuple[tuple[FetchItem, ...], Parameters]:
+        found = _parse_items(scanner, item_rows)
+        values = parse_parameters(scanner, modifier_rows, "FETCH modifier")
+        scanner.end()
+        return found, values
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def known_rest(text: bytes, utf8: bool) -> tuple[tuple[FetchItem, ...], Parameters]:
+        return parse_rest(Scanner((text,), utf8))
+
     def parse(scanner: Scanner) -> Fetch:
         scanner.space()
         messages = scanner.sequence_set()
         scanner.space()
-        found = _parse_items(scanner, item_rows)
-        values = parse_parameters(scanner, modifier_rows, "FETCH modifier")
-        scanner.end()
+        rest = scanner.take_rest(_REMEMBERED_OCTETS)
+        found, values = parse_rest(scanner) if rest is None else known_rest(rest, scanner.utf8)
         return Fetch(messages, found, values)
 
     def write(arguments: Fetch, writer: CommandWriter) -> None:

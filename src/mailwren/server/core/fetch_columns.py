@@ -19,12 +19,12 @@ from mailwren.imap.dates import write_internal_date
 from mailwren.imap.ext.annotate import ANNOTATION
 from mailwren.imap.ext.preview import form_of
 from mailwren.message.header import FieldSelector
-from mailwren.server.core.fetch_octets import OctetItem, Streamed
+from mailwren.server.core.fetch_octets import PIECES, WHOLE, OctetItem, Streamed
 from mailwren.server.ext.annotation_items import annotation_values
 from mailwren.server.ext.gmail_items import label_cells, message_number_cells, thread_number_cells
 from mailwren.server.ext.utf8 import utf8_envelope
 from mailwren.store.api import Account
-from mailwren.store.values import ContentFacts, ContentWire
+from mailwren.store.values import Absent, ContentFacts, ContentWire, SectionOctets, SmallWire
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
@@ -35,8 +35,12 @@ _HEAVY = 2
 _HEAVIEST = 16
 Cell = bytes | None
 """An item's text for one message; ``None`` is a gap."""
+Octets = bytes | Absent | None
+"""What a section of one message is; ``None`` is a gap."""
 _WHOLE = limits.BLOB_IN_DATABASE
 """Octets of a whole message that is read together with others."""
+_SHORT = 4 * 1024
+"""Octets of a part of a section up to which many of them are held at once."""
 _ROW = 16 * 1024
 """Octets of a header, or of a message's ready structures, that are held for many messages at once."""
 
@@ -64,7 +68,7 @@ class Batch:
     """Some message of the mailbox may have annotations."""
     _facts: Sequence[ContentFacts] | None = field(default=None, init=False)
     _sizes_and_dates: Sequence[tuple[int, int, int]] | None = field(default=None, init=False)
-    _wire: Sequence[ContentWire | None] | None = field(default=None, init=False)
+    _wire: Sequence[SmallWire] | None = field(default=None, init=False)
     _headers: Sequence[bytes | None] | None = field(default=None, init=False)
 
     @classmethod
@@ -116,8 +120,8 @@ class Batch:
             self._sizes_and_dates = await self.account.sizes_and_dates(self.contents)
         return self._sizes_and_dates
 
-    async def wire(self) -> Sequence[ContentWire | None]:
-        """Ready structures, ``None`` for large ones."""
+    async def wire(self) -> Sequence[SmallWire]:
+        """Ready structures in the order of :class:`ContentWire`, nothing of large ones."""
         if self._wire is None:
             self._wire = await self.account.small_wire(self.contents, _ROW)
         return self._wire
@@ -140,6 +144,7 @@ def _present(selected: "Selected", positions: Sequence[int]) -> tuple[list[int],
 
 
 Values = Callable[[Batch], Awaitable[Sequence[Cell]]]
+OctetValues = Callable[[Batch], Awaitable[Sequence[Octets]]]
 Single = Callable[[Account, ContentId, int], Awaitable[bytes | Streamed]]
 """Makes one message's value, of at most so many octets in memory, more are streamed. May raise UnknownEncoding."""
 
@@ -155,6 +160,10 @@ class Column:
     """How much of a batch's memory the values can take: 0 for a few octets, 2 for thousands, more for more."""
     may_lack: bool = False
     """Some values can be empty: then the item is left out."""
+    read: OctetValues | None = None
+    """Where a value is a literal: its octets alone, for as few copies as possible."""
+    item: OctetItem | None = None
+    """Writes such a literal."""
     lasting: bool = False
     """A value follows from the message's content, UID, flags and mod-sequence, and may be kept for the next time."""
 
@@ -220,21 +229,22 @@ async def _no_gaps(_account: Account, _content: ContentId, _room: int) -> bytes 
     raise AssertionError("this column has no gaps")
 
 
-def _ready(name: bytes, of: Callable[[ContentWire], bytes]) -> Column:
+def _ready(name: bytes, place: int) -> Column:
     """An item that was made ready when the message came in."""
     label = name + b" "
 
     async def values(batch: Batch) -> Sequence[Cell]:
-        return [None if row is None else label + of(row) for row in await batch.wire()]
+        texts = [row[place] for row in await batch.wire()]
+        return [None if text is None else label + text for text in texts]
 
     async def single(account: Account, content: ContentId, _room: int) -> bytes | Streamed:
         (row,) = await account.wire([content])
-        return label + of(row)
+        return label + row[place]
 
     return Column(values, single, weight=_HEAVY, lasting=True)
 
 
-_ENVELOPE = _ready(b"ENVELOPE", lambda row: row.envelope)
+_ENVELOPE = _ready(b"ENVELOPE", ContentWire._fields.index("envelope"))
 
 
 async def _envelope(batch: Batch) -> Sequence[Cell]:
@@ -256,8 +266,8 @@ _COLUMNS: dict[str, Column] = {
     "X-GM-THRID": Column(thread_number_cells, _no_gaps),
     "X-GM-LABELS": Column(label_cells, _no_gaps),
     "ENVELOPE": Column(_envelope, _ENVELOPE.single, weight=_HEAVY, lasting=True),
-    "BODY": _ready(b"BODY", lambda row: row.body),
-    "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", lambda row: row.body_structure),
+    "BODY": _ready(b"BODY", ContentWire._fields.index("body")),
+    "BODYSTRUCTURE": _ready(b"BODYSTRUCTURE", ContentWire._fields.index("body_structure")),
 }
 """Items by name; an extension's item that rows can answer is one more line here."""
 
@@ -269,7 +279,6 @@ _LEGACY: dict[str, Section] = {
     "RFC822.TEXT": Section(text=SectionText.TEXT),
 }
 """What the items of RFC 3501 §6.4.5 stand for."""
-_HEADER_TEXTS = (SectionText.HEADER, SectionText.HEADER_FIELDS_NOT)
 
 
 def column_of(item: FetchItem) -> Column:
@@ -283,48 +292,77 @@ def column_of(item: FetchItem) -> Column:
         return _preview(item)
     section = _LEGACY.get(item.name) or item.section or Section()
     octets = OctetItem(item, section_label(item), section)
-    of_header = item.name in _LEGACY or item.name == "BODY[]"
-    if of_header and not section.part and section.text is SectionText.HEADER_FIELDS:
-        return Column(_field_values(octets), octets.value, weight=1, lasting=True)
-    if of_header and not section.part and section.text in _HEADER_TEXTS:
-        return Column(_header_values(octets), octets.value, weight=_HEAVY, lasting=True)
-    if of_header and not section.part and section.text is SectionText.ALL:
-        return Column(_whole_values(octets), octets.value, weight=_HEAVIEST)
-    return Column(_only_gaps, octets.value)
+    read = _reader_of(octets) if item.name in _LEGACY or item.name == "BODY[]" else None
+    if read is None:
+        return Column(_only_gaps, octets.value)
+    weight = _weight_of(octets)
+
+    async def values(batch: Batch) -> Sequence[Cell]:
+        return octets.literals(await read(batch))
+
+    return Column(values, octets.value, weight, read=read, item=octets, lasting=weight < _HEAVIEST)
 
 
 async def _only_gaps(batch: Batch) -> Sequence[Cell]:
     return [None] * len(batch)
 
 
-def _header_values(octets: OctetItem) -> Values:
+def _weight_of(octets: OctetItem) -> int:
+    """How much of a batch's memory a section takes."""
+    section, partial = octets.section, octets.item.partial
+    if not section.part and section.text is not SectionText.ALL and section.text is not SectionText.TEXT:
+        return 1 if section.text is SectionText.HEADER_FIELDS else _HEAVY
+    return _HEAVY if partial is not None and partial[1] <= _SHORT else _HEAVIEST
+
+
+def _reader_of(octets: OctetItem) -> OctetValues | None:
+    """What reads a section of many messages; ``None`` where they are answered one by one."""
+    section = octets.section
+    if section.part or section.text is SectionText.TEXT:
+        return None if section.fields else _section_octets(octets)
+    if section.text is SectionText.ALL:
+        return _whole_octets(octets)
+    return _field_octets(octets) if section.text is SectionText.HEADER_FIELDS else _header_octets(octets)
+
+
+def _header_octets(octets: OctetItem) -> OctetValues:
     """Of the message's own header, which is kept ready as well."""
     section = octets.section
     selector = FieldSelector(section.fields, exclude=True) if section.text is SectionText.HEADER_FIELDS_NOT else None
 
-    async def values(batch: Batch) -> Sequence[Cell]:
+    async def read(batch: Batch) -> Sequence[Octets]:
         blocks = await batch.headers()
         if selector is not None:
             blocks = [None if block is None else selector.select(block) for block in blocks]
-        return octets.literals(blocks)
+        return octets.parts_of(blocks)
 
-    return values
+    return read
 
 
-def _field_values(octets: OctetItem) -> Values:
+def _field_octets(octets: OctetItem) -> OctetValues:
     """Of some fields of the message's own header: those that are asked for most are kept ready as well."""
 
-    async def values(batch: Batch) -> Sequence[Cell]:
-        return octets.literals(await batch.account.header_fields(batch.contents, octets.section.fields, _ROW))
+    async def read(batch: Batch) -> Sequence[Octets]:
+        return octets.parts_of(await batch.account.header_fields(batch.contents, octets.section.fields, _ROW))
 
-    return values
+    return read
 
 
-def _whole_values(octets: OctetItem) -> Values:
+def _whole_octets(octets: OctetItem) -> OctetValues:
     """Of whole messages: small ones are read many at once."""
 
-    async def values(batch: Batch) -> Sequence[Cell]:
-        messages = await batch.account.small_octets(batch.contents, _WHOLE)
-        return octets.literals(messages)
+    async def read(batch: Batch) -> Sequence[Octets]:
+        return octets.parts_of(await batch.account.small_octets(batch.contents, _WHOLE))
 
-    return values
+    return read
+
+
+def _section_octets(octets: OctetItem) -> OctetValues:
+    """Of parts of messages: where they are is known since the message came in."""
+    first, length = octets.item.partial or (0, WHOLE)
+    asked = SectionOctets(octets.section.part, PIECES[octets.section.text], first, length)
+
+    async def read(batch: Batch) -> Sequence[Octets]:
+        return await batch.account.small_sections(batch.contents, asked, _WHOLE)
+
+    return read

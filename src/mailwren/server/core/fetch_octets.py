@@ -23,13 +23,14 @@ from mailwren.server.failures import log_fault
 from mailwren.server.protocol import ConnectionClosed
 from mailwren.store.api import Account
 from mailwren.store.errors import MessageDamaged, StoreError
+from mailwren.store.values import Absent
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
 
 _PIECE = 4 * limits.OUTPUT_CHUNK
 """Octets that are read, decoded and handed on together."""
-_PIECES = {
+PIECES = {
     SectionText.ALL: SectionPiece.ALL,
     SectionText.HEADER: SectionPiece.HEADER,
     SectionText.TEXT: SectionPiece.TEXT,
@@ -95,17 +96,29 @@ class OctetItem:
     def __init__(self, item: FetchItem, label: bytes, section: Section) -> None:
         self.item = item
         self.section = section
-        self._label = label + b" "
+        self.label = label + b" "
+        """What stands before the octets, or before their number."""
 
-    def literals(self, values: Sequence[bytes | None]) -> list[bytes | None]:
-        """The item's text of many messages with those of each one's octets that it asks for."""
-        if self.item.partial is not None:
-            values = [None if value is None else self._part_of(value) for value in values]
-        label = self._label
-        return [None if value is None else b"%b{%d}\r\n%b" % (label, len(value), value) for value in values]
+    def literals(self, values: Sequence[bytes | Absent | None]) -> list[bytes | None]:
+        """The item's text of many messages with those octets of each; ``None`` stays as it is."""
+        label = self.label
+        return [
+            b"%b{%d}\r\n%b" % (label, len(value), value)
+            if isinstance(value, bytes)
+            else None
+            if value is None
+            else label + b"NIL"
+            for value in values
+        ]
+
+    def parts_of(self, values: Sequence[bytes | None]) -> Sequence[bytes | None]:
+        """Of each message's octets those that are asked for."""
+        if self.item.partial is None:
+            return values
+        return [None if value is None else self._part_of(value) for value in values]
 
     def _written(self, octets: bytes, sign: bytes = b"") -> bytes:
-        return b"%b%b{%d}\r\n%b" % (self._label, sign, len(octets), octets)
+        return b"%b%b{%d}\r\n%b" % (self.label, sign, len(octets), octets)
 
     def _part_of(self, octets: bytes) -> bytes:
         if self.item.partial is None:
@@ -153,14 +166,14 @@ class OctetItem:
     async def _body(self, account: Account, content: ContentId, room: int) -> bytes | Streamed:
         found = await self._found(account, content)
         if found is None:
-            return self._label + b"NIL"
+            return self.label + b"NIL"
         if self.section.fields:
             return await self._fields(account, content, found, room)
         start, stop = self._within(found)
         if stop - start <= room:
             return self._written(await _read(account, content, start, stop))
         await _read(account, content, start, start + 1)  # one that is lost is refused before its size is told
-        return Streamed(self._label, stop - start, _read_pieces(account, content, start, stop))
+        return Streamed(self.label, stop - start, _read_pieces(account, content, start, stop))
 
     async def _found(self, account: Account, content: ContentId) -> tuple[int, int] | None:
         """Where the section begins and ends in the message."""
@@ -168,7 +181,7 @@ class OctetItem:
         if not section.part and section.text is SectionText.ALL:
             return 0, (await account.facts([content]))[0].size
         root = await account.structure(content)
-        return section_range(root, section.part, _PIECES.get(section.text, SectionPiece.HEADER))
+        return section_range(root, section.part, PIECES.get(section.text, SectionPiece.HEADER))
 
     def _within(self, found: tuple[int, int]) -> tuple[int, int]:
         """The part of a section that the item asks for."""
@@ -185,7 +198,7 @@ class OctetItem:
         value = await self._selected_fields(account, content, header)
         if len(value) <= room:
             return self._written(value)
-        return Streamed(self._label, len(value), self._fields_later(account, content, header))
+        return Streamed(self.label, len(value), self._fields_later(account, content, header))
 
     async def _fields_later(
         self, account: Account, content: ContentId, header: tuple[int, int]
@@ -208,7 +221,7 @@ class OctetItem:
     async def _binary(self, account: Account, content: ContentId, room: int) -> bytes | Streamed:
         part = await self._part(account, content)
         if part is None:
-            return self._label + b"NIL"
+            return self.label + b"NIL"
         if part.body_end - part.body_start <= min(room, limits.OUTPUT_CHUNK):
             octets = self._part_of(await _decoded_whole(account, content, part))
             return self._written(octets, _sign(octets))
@@ -221,7 +234,7 @@ class OctetItem:
         async for piece in _cut(_decoded(account, content, part), start, stop):
             size += len(piece)
             sign = sign or _sign(piece)
-        return Streamed(self._label + sign, size, _cut(_decoded(account, content, part), start, stop))
+        return Streamed(self.label + sign, size, _cut(_decoded(account, content, part), start, stop))
 
     async def _binary_size(self, account: Account, content: ContentId) -> bytes:
         part = await self._part(account, content)
@@ -229,7 +242,7 @@ class OctetItem:
         if part is not None:
             async for piece in _decoded(account, content, part):
                 size += len(piece)
-        return b"%b%d" % (self._label, size)
+        return b"%b%d" % (self.label, size)
 
     async def _part(self, account: Account, content: ContentId) -> Part | None:
         """The part meant; without a number the whole message, as if it were a part that is not encoded."""

@@ -42,6 +42,7 @@ from mailwren.store.sqlite.states import StateCache
 from mailwren.store.sqlite.writer import Writer
 from mailwren.store.values import (
     ALL_MAILBOXES,
+    Absent,
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
@@ -53,6 +54,8 @@ from mailwren.store.values import (
     FlagSet,
     Mailbox,
     MessageAnnotation,
+    SectionOctets,
+    SmallWire,
     Usage,
 )
 
@@ -289,13 +292,19 @@ class SqliteAccount:
         """The beginnings of the readable texts, in the order asked. Raises MessageDamaged."""
         return await self._contents.previews(contents)
 
-    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
-        """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets. Raises MessageDamaged."""
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> Sequence[SmallWire]:
+        """As :meth:`wire`, with nothing for what has more than ``largest`` octets. Raises MessageDamaged."""
         return await self._contents.small_wire(contents, largest)
 
     async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """Whole messages of no more than ``largest`` octets, else ``None``."""
         return await self._contents.small_octets(contents, largest)
+
+    async def small_sections(
+        self, contents: Sequence[ContentId], section: SectionOctets, largest: int
+    ) -> list[bytes | Absent | None]:
+        """A section of messages of no more than ``largest`` octets, else ``None``. Raises MessageDamaged."""
+        return await self._contents.small_sections(contents, section, largest)
 
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets. Raises MessageDamaged."""

@@ -9,6 +9,7 @@ import hashlib
 from array import array
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import apsw
@@ -20,7 +21,7 @@ from mailwren.message.api import Part
 from mailwren.message.header import FieldSelector
 from mailwren.message.list_fields import LISTED, bits_of
 from mailwren.message.parse import parse_message
-from mailwren.message.sections import load_part
+from mailwren.message.sections import load_part, section_range
 from mailwren.store.blobs.api import BlobStore, DamagedBlob
 from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.errors import MessageDamaged
@@ -28,7 +29,7 @@ from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
 from mailwren.store.sqlite.rows import fetch
 from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE
 from mailwren.store.sqlite.sort_rows import sort_row_of
-from mailwren.store.values import ContentFacts, ContentSorting, ContentWire
+from mailwren.store.values import Absent, ContentFacts, ContentSorting, ContentWire, SectionOctets, SmallWire
 
 T = TypeVar("T")
 _FACTS: Final = (
@@ -71,9 +72,15 @@ _SMALL_OCTETS: Final = (
     "SELECT b.place, b.size, iif(b.size <= ?2, b.data, NULL) "
     "FROM carray(?1) wanted CROSS JOIN content c ON c.id = wanted.value CROSS JOIN blob b ON b.id = c.blob"
 )
+_SECTIONS: Final = (
+    "SELECT b.place, b.size, iif(b.size <= ?2, b.data, NULL), w.parts "
+    "FROM carray(?1) wanted CROSS JOIN content c ON c.id = wanted.value CROSS JOIN blob b ON b.id = c.blob "
+    "CROSS JOIN content_wire w ON w.id = wanted.value"
+)
 _HEADERS_PARSED_AT_ONCE: Final = 32
 _decompressor: Final = zstandard.ZstdDecompressor()
 """Used on the event loop only."""
+_unpack: Final = _decompressor.decompress
 
 
 class Contents:
@@ -95,28 +102,28 @@ class Contents:
 
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Sizes, dates and object ids, in the order asked."""
-        return await self._many(contents, _FACTS, ContentFacts._make, self._thread_prefix)
+        return await self._many(contents, _FACTS, _each(ContentFacts._make), self._thread_prefix)
 
     async def sizes_and_dates(self, contents: Sequence[ContentId]) -> list[tuple[int, int, int]]:
         """Size, internal date and its zone, in the order asked."""
-        return await self._many(contents, _SIZES_AND_DATES, tuple)
+        return await self._many(contents, _SIZES_AND_DATES, _as_they_are)
 
     async def saved_dates(self, mailbox: MailboxId, uids: Sequence[Uid]) -> list[int | None]:
         """When messages came into the mailbox (seconds since the epoch), in the order asked; ``None``: not there."""
-        return await self._many(uids, _SAVED, _first, mailbox)
+        return await self._many(uids, _SAVED, _firsts, mailbox)
 
     async def wire(self, contents: Sequence[ContentId]) -> list[ContentWire]:
         """Ready ENVELOPE, BODY and BODYSTRUCTURE, in the order asked."""
-        return await self._many(contents, _WIRE, ContentWire._make)
+        return await self._many(contents, _WIRE, _each(ContentWire._make))
 
     async def sorting(self, contents: Sequence[ContentId]) -> list[ContentSorting]:
         """What SORT and THREAD compare, in the order asked."""
-        rows = await self._many(contents, _SORTING, tuple)
+        rows: list[Any] = await self._many(contents, _SORTING, _as_they_are)
         # The database may be older than these columns: until the sweeper has filled them, the headers tell.
         missing = [place for place, row in enumerate(rows) if row[_SORT_ROW] is None]
         for start in range(0, len(missing), _HEADERS_PARSED_AT_ONCE):
             places = missing[start : start + _HEADERS_PARSED_AT_ONCE]
-            headers = self._slice([contents[place] for place in places], _HEADERS, _header, ())
+            headers = self._slice([contents[place] for place in places], _HEADERS, _headers, ())
             for place, header in zip(places, headers, strict=True):
                 rows[place] = (*rows[place][:_SORT_ROW], *sort_row_of(header))
             await asyncio.sleep(0)
@@ -124,19 +131,19 @@ class Contents:
 
     async def headers(self, contents: Sequence[ContentId]) -> list[bytes]:
         """The top header blocks, in the order asked."""
-        return await self._many(contents, _HEADERS, _header)
+        return await self._many(contents, _HEADERS, _headers)
 
     async def previews(self, contents: Sequence[ContentId]) -> list[str]:
         """The beginnings of the readable texts, in the order asked."""
-        return await self._many(contents, _PREVIEWS, _first)
+        return await self._many(contents, _PREVIEWS, _firsts)
 
-    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
-        """The same for what has no more than ``largest`` octets, else ``None``."""
-        return await self._many(contents, _SMALL_WIRE, _wire_if_small, largest)
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> Sequence[SmallWire]:
+        """As :meth:`wire` for what has no more than ``largest`` octets, else nothing."""
+        return await self._many(contents, _SMALL_WIRE, _as_they_are, largest)
 
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """The same for those of no more than ``largest`` octets, else ``None``."""
-        return await self._many(contents, _SMALL_HEADERS, _header_if_small, largest)
+        return await self._many(contents, _SMALL_HEADERS, _headers, largest)
 
     async def header_fields(
         self, contents: Sequence[ContentId], names: Collection[bytes], largest: int
@@ -146,7 +153,7 @@ class Contents:
         select = FieldSelector(names).select
         if bits is None:
             return _selected(select, await self.small_headers(contents, largest))
-        rows = await self._many(contents, _FIELDS, tuple, bits & ~LISTED, LISTED & ~bits)
+        rows: list[Any] = await self._many(contents, _FIELDS, _as_they_are, bits & ~LISTED, LISTED & ~bits)
         result: list[bytes | None] = [
             select(fields) if others and fields is not None else fields for others, fields in rows
         ]
@@ -159,12 +166,20 @@ class Contents:
 
     async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """Whole messages of no more than ``largest`` octets, else ``None``. Not kept: they are asked for once."""
-        return await self._many(contents, _SMALL_OCTETS, _octets_if_small, largest)
+        return await self._many(contents, _SMALL_OCTETS, _octets, largest)
 
-    # Any: a row of SQLite's, whose columns have no static types.
+    async def small_sections(
+        self, contents: Sequence[ContentId], section: SectionOctets, largest: int
+    ) -> list[bytes | Absent | None]:
+        """A section of messages of no more than ``largest`` octets, else ``None``. Not kept either."""
+        return await self._many(contents, _SECTIONS, partial(_sections, section), largest)
+
+    # Any: rows of SQLite's, whose columns have no static types.
     async def _many(
-        self, contents: Sequence[int], statement: str, make: Callable[[Any], T], *bindings: int | str
+        self, contents: Sequence[int], statement: str, make: Callable[[list[Any]], list[T]], *bindings: int | str
     ) -> list[T]:
+        if len(contents) <= limits.ROWS_AT_ONCE:
+            return self._slice(contents, statement, make, bindings) if contents else []
         result: list[T] = []
         for start in range(0, len(contents), limits.ROWS_AT_ONCE):
             if start:
@@ -174,15 +189,19 @@ class Contents:
 
     @translated
     def _slice(
-        self, contents: Sequence[int], statement: str, make: Callable[[Any], T], bindings: tuple[int | str, ...]
+        self,
+        contents: Sequence[int],
+        statement: str,
+        make: Callable[[list[Any]], list[T]],
+        bindings: tuple[int | str, ...],
     ) -> list[T]:
         rows = self._reader.execute(statement, (apsw.carray(array("q", contents)), *bindings)).fetchall()
         if len(rows) != len(contents):
             raise MessageDamaged("some of the messages are no longer stored")
         try:
-            return list(map(make, rows))
+            return make(rows)
         except zstandard.ZstdError as error:
-            raise MessageDamaged(f"a stored header is damaged: {error}") from error
+            raise MessageDamaged(f"a stored message is damaged: {error}") from error
 
     async def structure(self, content: ContentId) -> Part:
         """The part tree with offsets into the octets. Raises MessageDamaged."""
@@ -241,30 +260,52 @@ def decompressed(data: bytes, size: int) -> bytes:
         raise MessageDamaged(f"a stored message is damaged: {error}") from error
 
 
-def _first(row: tuple[T]) -> T:
-    return row[0]
+def _as_they_are(rows: list[Any]) -> list[Any]:
+    return rows
 
 
-def _header(row: tuple[int, bytes]) -> bytes:
-    size, header = row
-    return header if len(header) == size else _decompressor.decompress(header, max_output_size=size)
+def _each(make: Callable[[Any], T]) -> Callable[[list[Any]], list[T]]:
+    return lambda rows: list(map(make, rows))
 
 
-def _header_if_small(row: tuple[int, bytes | None]) -> bytes | None:
-    size, header = row
-    return None if header is None else _header((size, header))
+def _firsts(rows: list[tuple[T]]) -> list[T]:
+    return [first for (first,) in rows]
 
 
-def _wire_if_small(row: tuple[bytes | None, bytes, bytes]) -> ContentWire | None:
-    return None if row[0] is None else ContentWire._make(row)
+def _headers(rows: list[tuple[int, Any]]) -> list[Any]:
+    """Headers as they came in; ``None`` stays as it is."""
+    return [
+        header if header is None or len(header) == size else _unpack(header, max_output_size=size)
+        for size, header in rows
+    ]
 
 
 def _selected(select: Callable[[bytes], bytes], headers: Sequence[bytes | None]) -> list[bytes | None]:
     return [None if header is None else select(header) for header in headers]
 
 
-def _octets_if_small(row: tuple[int, int, bytes | None]) -> bytes | None:
-    place, size, data = row
-    if data is None or place == PLACE_FILE:
-        return None
-    return decompressed(data, size) if place == PLACE_COMPRESSED else data
+def _octets(rows: list[tuple[int, int, bytes | None]]) -> list[bytes | None]:
+    return [
+        data if data is None or place != PLACE_COMPRESSED else _unpack(data, max_output_size=size)
+        for place, size, data in rows
+    ]
+
+
+def _sections(section: SectionOctets, rows: list[Any]) -> list[bytes | Absent | None]:
+    first, stop = section.first, section.first + section.length
+    result: list[bytes | Absent | None] = []
+    for octets, (_place, _size, _data, record) in zip(_octets([row[:3] for row in rows]), rows, strict=True):
+        if octets is None:
+            result.append(None)
+            continue
+        try:
+            root = load_part(record)
+        except ValueError:
+            root = parse_message(octets).root  # written by another version of the parser
+        found = section_range(root, section.part, section.piece)
+        if found is None:
+            result.append(Absent.ABSENT)
+        else:
+            start, end = found
+            result.append(octets[min(start + first, end) : min(start + stop, end)])
+    return result

@@ -18,6 +18,7 @@ from mailwren.store.sqlite.merged_flags import MergedFlags
 from mailwren.store.sqlite.message_annotations import read_changed_annotations, read_message_annotations
 from mailwren.store.sqlite.states import StateCache
 from mailwren.store.values import (
+    Absent,
     Annotation,
     AnnotationChange,
     AnnotationQuestion,
@@ -29,6 +30,8 @@ from mailwren.store.values import (
     FlagSet,
     Mailbox,
     MessageAnnotation,
+    SectionOctets,
+    SmallWire,
     Usage,
 )
 
@@ -181,13 +184,19 @@ class MemberAccount:
         """The beginnings of the readable texts, in the order asked."""
         return await self._account.previews(contents)
 
-    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> list[ContentWire | None]:
-        """As :meth:`wire`, with ``None`` for what has more than ``largest`` octets. Raises MessageDamaged."""
+    async def small_wire(self, contents: Sequence[ContentId], largest: int) -> Sequence[SmallWire]:
+        """As :meth:`wire`, with nothing for what has more than ``largest`` octets. Raises MessageDamaged."""
         return await self._account.small_wire(contents, largest)
 
     async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """Whole messages of no more than ``largest`` octets, else ``None``."""
         return await self._account.small_octets(contents, largest)
+
+    async def small_sections(
+        self, contents: Sequence[ContentId], section: SectionOctets, largest: int
+    ) -> list[bytes | Absent | None]:
+        """A section of messages of no more than ``largest`` octets, else ``None``. Raises MessageDamaged."""
+        return await self._account.small_sections(contents, section, largest)
 
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """As :meth:`headers`, with ``None`` for those of more than ``largest`` octets. Raises MessageDamaged."""

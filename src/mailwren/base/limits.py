@@ -216,6 +216,12 @@ ANNOTATIONS_REMOVED: Final = 1000
 # --- search -------------------------------------------------------------------------------------------------
 QUERY_DEPTH: Final = 4 * NESTING
 """Levels of a query's tree: one level of a command becomes a few; recursion stays far from the interpreter's limit."""
+FLAG_SETS_FOLDED: Final = 4096
+"""Combinations of flags whose names searches keep in lower case, some hundred octets each."""
+ROWS_READY: Final = 65_536
+"""Numbers that searches keep ready instead of making them anew, 44 octets each, as far as mailboxes have messages."""
+SEARCH_NUMBERS: Final = 65_536
+"""Numbers that answers of searches have ready in writing, 48 octets each, as far as mailboxes have messages."""
 FACT_ROWS_CACHED: Final = 2_000_000
 """Messages whose size and dates are kept in memory for searching, 24 octets each."""
 FACTS_READ_AT_ONCE: Final = 1000

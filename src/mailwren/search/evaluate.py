@@ -6,9 +6,9 @@ which others have their turn and which bound what is held in memory.
 """
 
 from array import array
-from collections.abc import Callable
-from functools import partial
-from itertools import compress
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import lru_cache, partial
 from time import monotonic
 from typing import Final
 
@@ -57,14 +57,15 @@ from mailwren.search.query import (
     UidIn,
 )
 from mailwren.search.reading import Reader
-from mailwren.search.rows import Rows, Snapshot, Span, within
+from mailwren.search.rows import Rows, Snapshot, Span, chosen_rows, within
 from mailwren.search.salvage import read_all
 from mailwren.store.api import Account
+from mailwren.store.flag_columns import compact, distinct, marks
 from mailwren.store.mailbox_state import MailboxState
 
 _BLOCK: Final = {
     Cost.NUMBERS: 8192,
-    Cost.FLAGS: 8192,
+    Cost.FLAGS: 32_768,
     Cost.FACTS: 8192,
     Cost.IDENTITY: limits.FACTS_READ_AT_ONCE,
     Cost.HEADER: 2048,
@@ -72,6 +73,8 @@ _BLOCK: Final = {
 }
 """Rows of one block by the dearest step: well under a millisecond for arrays, a few megabytes for the others."""
 
+_FLAG_SETS: Final = 64
+"""Combinations of flags that are looked at before others have their turn."""
 _FEW: Final = 16
 """Messages that are looked at rather than asking the index."""
 
@@ -197,7 +200,8 @@ class _Evaluation:
         self._columns = columns
         self._pace = pace
         self._reader = reader
-        self._verdicts: dict[int, dict[int, bool]] = {}
+        self._verdicts: dict[int, tuple[set[int], set[int]]] = {}
+        """Of each step the flag sets that were looked at, and those of them that match."""
         self._spans: dict[int, list[Span]] = {}
         self._annotations: dict[AnnotationContains, AnnotationTest] = {}
 
@@ -236,13 +240,17 @@ class _Evaluation:
         return found
 
     async def _flag_rows(self, step: FlagStep, rows: Rows) -> Rows:
-        flags = _picked(self._snapshot.flags, rows)
-        verdicts = self._verdicts.setdefault(id(step), {})
-        for flag_set in set(flags).difference(verdicts):
-            names = {name.lower() for name in self._account.flag_set(FlagSetId(flag_set)).names}
-            verdicts[flag_set] = _flags_match(step.query, names)
+        flags = compact(_picked(self._snapshot.flags, rows))
+        known, matching = self._verdicts.setdefault(id(step), (set(), set()))
+        in_use = self._snapshot.flag_sets()
+        new = list(distinct(flags, known) if in_use is None else in_use.difference(known))
+        for start in range(0, len(new), _FLAG_SETS):
+            some = new[start : start + _FLAG_SETS]
+            names = {each: _folded(self._account.flag_set(FlagSetId(each)).names) for each in some}
+            matching |= flag_sets_matching(step.query, names)
+            known.update(some)
             await self._pace.rest()
-        return list(compress(rows, map(verdicts.__getitem__, flags)))
+        return chosen_rows(rows, marks(flags, matching))
 
     async def _leaf_rows(self, step: LeafStep, rows: Rows) -> Rows:
         test: Test = step.test
@@ -312,27 +320,34 @@ class _Evaluation:
         return result
 
 
-def _flags_match(query: Query, names: set[str]) -> bool:
-    """Whether a set of flag names in lower case answers a query of flag tests alone."""
+@lru_cache(maxsize=limits.FLAG_SETS_FOLDED)
+def _folded(names: frozenset[str]) -> frozenset[str]:
+    """The names of a combination of flags in lower case."""
+    return frozenset([name.lower() for name in names])
+
+
+def flag_sets_matching(query: Query, sets: Mapping[int, frozenset[str]]) -> AbstractSet[int]:
+    """Which of some flag sets, given with their names in lower case, answer a query of flag tests alone."""
     match query:
         case FlagTest(name):
-            return name.lower() in names
+            folded = name.lower()
+            return {each for each, names in sets.items() if folded in names}
         case Not(inner):
-            return not _flags_match(inner, names)
+            return sets.keys() - flag_sets_matching(inner, sets)
         case And(queries):
-            return all(_flags_match(part, names) for part in queries)
+            return set(sets).intersection(*[flag_sets_matching(part, sets) for part in queries])
         case Or(queries):
-            return any(_flags_match(part, names) for part in queries)
+            return set[int]().union(*[flag_sets_matching(part, sets) for part in queries])
         case _:
             raise AssertionError(f"not a test of flags: {query}")
 
 
-def _picked(values: "array[int]", rows: Rows) -> "array[int] | list[int]":
+def _picked(values: "array[int]", rows: Rows) -> "array[int]":
     """The values of rows; a plain slice where the rows are without gaps."""
     first, last = rows[0], rows[-1]
     if len(rows) == last - first + 1:
         return values[first : last + 1]
-    return [values[row] for row in rows]
+    return array("I", map(values.__getitem__, rows))
 
 
 def _without(rows: Rows, gone: Rows) -> Rows:

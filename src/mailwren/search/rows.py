@@ -7,7 +7,10 @@ older than the arrays: messages that are gone already still have a position ther
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import Final
 
+from mailwren.base import limits
 from mailwren.base.ranges import RangeSet
 from mailwren.store.mailbox_state import MailboxState, uid_spans
 
@@ -15,6 +18,13 @@ Rows = Sequence[int]
 """Ascending rows."""
 Span = tuple[int, int]
 """Half open."""
+
+
+_DENSE: Final = 14
+"""Where one of so many rows is chosen, or more, looking at all is quicker than jumping from one to the next."""
+
+_SAMPLED: Final = 16
+_FLAG_SETS: Final = 256
 
 
 class Snapshot:
@@ -30,10 +40,23 @@ class Snapshot:
         annotated: whether any of its messages may have annotations.
     """
 
-    __slots__ = ("_length", "_runs", "_view", "annotated", "contents", "count", "flags", "mailbox", "modseqs", "uids")
+    __slots__ = (
+        "_length",
+        "_runs",
+        "_state",
+        "_view",
+        "annotated",
+        "contents",
+        "count",
+        "flags",
+        "mailbox",
+        "modseqs",
+        "uids",
+    )
 
     def __init__(self, state: MailboxState, view: "array[int]", length: int) -> None:
         """Look at those of the first ``length`` UIDs of ``view`` that ``state`` still has."""
+        self._state = state
         self.mailbox = state.mailbox.id
         self.annotated = state.mailbox.annotations > 0
         self.uids = state.uids
@@ -47,6 +70,11 @@ class Snapshot:
         self._runs: list[tuple[int, int, int]] = (
             [(0, self.count, 0)] if same else list(common_runs(view, length, self.uids, self.count))
         )
+
+    def flag_sets(self) -> set[int] | None:
+        """The flag sets in use, and perhaps more; ``None`` where they are not known or too many to be looked at all."""
+        sets = self._state.flag_set_ids()
+        return sets if self.flags is self._state.flags and len(sets) <= _FLAG_SETS else None
 
     def positions(self, rows: Rows) -> list[int]:
         """The view's positions of rows, ascending like them."""
@@ -128,6 +156,31 @@ def common_runs(
                 high = middle
         yield start, stop, shift
         start = stop
+
+
+def chosen_rows(rows: Rows, marks: bytes) -> Rows:
+    """Those of ``rows`` that are marked with 1 in ``marks``, which has an octet for each."""
+    some = marks[::_SAMPLED]
+    if some.count(1) * _DENSE >= len(some):
+        return list(compress(_ready(rows) if isinstance(rows, range) else rows, marks))
+    result: list[int] = []
+    place = marks.find(1)
+    while place >= 0:
+        result.append(rows[place])
+        place = marks.find(1, place + 1)
+    return result
+
+
+_READY: list[int] = []
+
+
+def _ready(rows: range) -> Rows:
+    """A range as a list, of numbers that are there already: a list of new ones takes twice as long to go through."""
+    if rows.stop > limits.ROWS_READY or rows.step != 1:
+        return rows
+    if rows.stop > len(_READY):
+        _READY.extend(range(len(_READY), rows.stop))
+    return _READY[rows.start : rows.stop]
 
 
 def within(rows: Rows, spans: Sequence[Span]) -> list[int]:

@@ -7,8 +7,11 @@ changed and searched as octets, by ``bytes.translate`` and the like, in some mic
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Final, TypeAlias
+
+Column: TypeAlias = "bytes | array[int]"
+"""Ids in their order: as octets where they are many and fit, see :func:`compact`."""
 
 _WIDTH: Final = array("I").itemsize
 _LOW: Final = 0 if sys.byteorder == "little" else _WIDTH - 1
@@ -19,48 +22,54 @@ _FEW: Final = 32
 """Ids that are sooner looked at one by one."""
 
 
-def octets(flags: "array[int]") -> bytes | None:
-    """The ids as one octet each; ``None`` where there are larger ones."""
-    raw = flags.tobytes()
-    nothing = bytes(len(flags))
-    return raw[_LOW::_WIDTH] if all(raw[place::_WIDTH] == nothing for place in _OTHERS) else None
-
-
-def distinct(flags: "array[int]") -> set[int]:
-    """The different ids."""
+def compact(flags: "array[int]") -> Column:
+    """The ids in the form that is quicker to look at."""
     if len(flags) <= _FEW:
-        return set(flags)
-    rest = octets(flags)
+        return flags
+    raw, nothing = flags.tobytes(), bytes(len(flags))
+    for place in _OTHERS:
+        if raw[place::_WIDTH] != nothing:
+            return flags
+    return raw[_LOW::_WIDTH]
+
+
+def distinct(column: Column, known: Collection[int] = ()) -> set[int]:
+    """The different ids but for those that are known."""
+    if not isinstance(column, bytes):
+        return set(column).difference(known)
     result: set[int] = set()
+    rest = column.translate(None, bytes([each for each in known if each < 256]))
     while rest:
         result.add(rest[0])
         rest = rest.translate(None, rest[:1])
-    return result if rest is not None else set(flags)
+    return result
 
 
-def counts(flags: "array[int]") -> Mapping[int, int]:
+def counts(column: Column) -> Mapping[int, int]:
     """How many there are of each id."""
-    small = octets(flags) if len(flags) > _FEW else None
-    return Counter(flags) if small is None else {each: small.count(each) for each in distinct(flags)}
+    return {each: column.count(each) for each in distinct(column)} if isinstance(column, bytes) else Counter(column)
+
+
+def marks(column: Column, chosen: Collection[int]) -> bytes:
+    """One octet for each id: 1 where it is one of the chosen, else 0."""
+    if not isinstance(column, bytes):
+        return bytes([each in chosen for each in column])
+    table = bytearray(256)
+    for each in chosen:
+        if each < 256:
+            table[each] = 1
+    return column.translate(table)
 
 
 def replaced(flags: "array[int]", changes: Mapping[int, int]) -> "array[int]":
-    """The column with the ids of ``changes`` replaced by those behind them."""
-    small = octets(flags) if len(flags) > _FEW else None
-    if small is None or max(changes.values(), default=0) > 255:
+    """The ids with those of ``changes`` replaced by the ones behind them."""
+    column = compact(flags)
+    if not isinstance(column, bytes) or max(changes.values(), default=0) > 255:
         return array("I", [changes.get(each, each) for each in flags])
     table = bytearray(_SAME)
     for old, new in changes.items():
         if old < 256:
             table[old] = new
     result = bytearray(len(flags) * _WIDTH)
-    result[_LOW::_WIDTH] = small.translate(table)
+    result[_LOW::_WIDTH] = column.translate(table)
     return array("I", bytes(result))
-
-
-def marks(flags: "array[int]", chosen: set[int]) -> bytes:
-    """One octet for each id: 1 where it is one of the chosen, else 0."""
-    small = octets(flags) if len(flags) > _FEW else None
-    if small is None:
-        return bytes([each in chosen for each in flags])
-    return small.translate(bytes([each in chosen for each in range(256)]))

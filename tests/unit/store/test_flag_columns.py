@@ -6,26 +6,28 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwren.store.flag_columns import counts, distinct, marks, octets, replaced
+from mailwren.store.flag_columns import compact, counts, distinct, marks, replaced
 
 SMALL = st.integers(0, 255)
 ANY = st.one_of(st.integers(0, 5), SMALL, st.sampled_from([256, 257, 65_536, 2**31, 2**32 - 1]))
 COLUMNS = st.one_of(st.lists(SMALL, max_size=80), st.lists(st.integers(0, 4), max_size=80), st.lists(ANY, max_size=80))
 
 
-@given(COLUMNS)
-def test_what_is_there(ids: list[int]) -> None:
-    """The different ids, how many there are of each, and whether an octet holds them."""
-    column = array("I", ids)
+@given(COLUMNS, st.sets(ANY, max_size=3))
+def test_what_is_there(ids: list[int], known: set[int]) -> None:
+    """The different ids, and how many there are of each; octets where many fit."""
+    column = compact(array("I", ids))
+    assert list(column) == ids
+    assert isinstance(column, bytes) == (len(ids) > 32 and max(ids) < 256)
     assert distinct(column) == set(ids)
+    assert distinct(column, known) == set(ids) - known
     assert dict(counts(column)) == dict(Counter(ids))
-    assert octets(column) == (bytes(ids) if max(ids, default=0) < 256 else None)
 
 
 @given(COLUMNS, st.dictionaries(ANY, ANY, max_size=5), st.sets(ANY, max_size=5))
 def test_each_id_is_taken_for_what_it_is(ids: list[int], changes: dict[int, int], chosen: set[int]) -> None:
     """Ids are replaced where they are to be, and nowhere else; those chosen are marked."""
-    column = array("I", ids)
-    assert list(replaced(column, changes)) == [changes.get(each, each) for each in ids]
-    assert list(column) == ids
-    assert list(marks(column, chosen)) == [int(each in chosen) for each in ids]
+    flags = array("I", ids)
+    assert list(replaced(flags, changes)) == [changes.get(each, each) for each in ids]
+    assert list(flags) == ids
+    assert list(marks(compact(flags), chosen)) == [int(each in chosen) for each in ids]

@@ -335,12 +335,34 @@ def write_returns(returns: Returns, rows: Mapping[str, Row[object]], writer: Com
 
 
 # --- responses ----------------------------------------------------------------------------------------------
-def write_search(numbers: Iterable[int], modseq: int = 0) -> bytes:
-    """``* SEARCH …``, the answer of IMAP4rev1 (RFC 3501 §7.2.5), with a mod-sequence above 0 (RFC 7162 §3.1.6)."""
+def write_search(numbers: Sequence[int], modseq: int = 0, *, first: int = 0) -> bytes:
+    """``* SEARCH …``, the answer of IMAP4rev1 (RFC 3501 §7.2.5).
+
+    Args:
+        numbers: what was found, ascending as a rule.
+        modseq: above 0 the answer's mod-sequence (RFC 7162 §3.1.6).
+        first: the numbers are counted from 0 or from 1, and written as counted from 0.
+    """
     end = b" (MODSEQ %d)\r\n" % modseq if modseq else b"\r\n"
-    # a list's own text: twice as quick as each number's
-    text = str([*numbers])[1:-1].replace(",", "")
-    return (f"* SEARCH {text}" if text else "* SEARCH").encode("ascii") + end
+    return b"".join((b"* SEARCH", *_written(numbers, first), end))
+
+
+_WRITTEN: Final[tuple[list[bytes], list[bytes]]] = ([], [])
+"""Numbers behind a space, from 0 and from 1 on."""
+
+
+def _written(numbers: Sequence[int], first: int) -> Sequence[bytes]:
+    """Numbers, each behind a space: out of a table that grows as it is needed, as far as one is worth while."""
+    table = _WRITTEN[first]
+    if numbers and numbers[-1] >= len(table):
+        longer = min(limits.SEARCH_NUMBERS, len(table) + len(numbers) * _WORTH)
+        if numbers[-1] < longer:
+            for start, each in enumerate(_WRITTEN):
+                each.extend([b" %d" % number for number in range(start + len(each), start + numbers[-1] + 1)])
+    try:
+        return list(map(table.__getitem__, numbers))
+    except IndexError:
+        return (b" %d" * len(numbers) % tuple([number + first for number in numbers]),)
 
 
 def parse_search_numbers(scanner: Scanner) -> tuple[tuple[int, ...], int]:
@@ -365,6 +387,8 @@ def _modseq(scanner: Scanner) -> int:
     return scanner.number64()
 
 
+_WORTH: Final = 16
+"""How many numbers the table may be lengthened by for each that is written."""
 ReturnData: TypeAlias = int | str | RangeSet | Sequence[int | str | RangeSet]
 """What an ESEARCH response says under one name: a number, a set, or a list of them in parentheses."""
 

@@ -52,12 +52,14 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
             session.saved = RangeSet()
         raise
     # Most of what is found is told by its number, and nothing else is to be worked out then.
-    uids = [view.uids[each] for each in positions] if request.by_uid or returns is not None else []
+    named = request.by_uid or (returns is not None and not returns.isdisjoint(("SAVE", "UPDATE")))
+    uids = [view.uids[each] for each in positions] if named else []
     modseqs = condstore.found_modseqs(view, selected.state, key, positions)
-    numbers = uids if request.by_uid else [each + 1 for each in positions]
     if returns is None:
-        session.send(write_search(numbers, max(modseqs, default=0)))
+        numbers, first = (uids, 0) if request.by_uid else (positions, 1)
+        session.send(write_search(numbers, max(modseqs, default=0), first=first))
     else:
+        numbers = uids if request.by_uid else [each + 1 for each in positions]
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
             query = lasting_query(key, view, session.saved, session.context.wall_clock, session.comparator)
             context.keep(session, request, query, uids, attributes=update_items(arguments.return_values))

@@ -17,7 +17,7 @@ class Found:
     numbers: Sequence[int]
     """Message numbers or UIDs, as the client asked, in the order of the result: ascending unless it is sorted."""
     uids: Sequence[int]
-    """The UIDs of the same messages."""
+    """The UIDs of the same messages; left out where nothing asks for them."""
     returns: frozenset[str]
     """The names of the RETURN options, in upper case."""
     values: Mapping[str, object] = field(default_factory=dict)

@@ -1,13 +1,12 @@
 """Messages that are in memory as the transaction has them: what a flag change asks of them needs no statement."""
 
-from array import array
 from collections.abc import Collection, Mapping
 from itertools import compress
 from typing import Final
 
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
-from mailwren.store.flag_columns import counts, distinct, marks
+from mailwren.store.flag_columns import Column, compact, counts, distinct, marks
 from mailwren.store.mailbox_state import MailboxState, joined, uid_runs
 
 
@@ -24,7 +23,7 @@ class KnownMessages:
     def __init__(self, state: MailboxState, wanted: RangeSet) -> None:
         """Look for the messages in ``state``, which is as of the transaction."""
         self._state: Final = state
-        self._flags: array[int] | None = None
+        self._flags: Column | None = None
         self.wanted = wanted
         self._spans = list(state.spans(wanted))
         everything = sum(stop - start for start, stop in self._spans) == len(wanted)
@@ -47,9 +46,9 @@ class KnownMessages:
             self._spans = list(self._state.spans(self.uids))
         return changed
 
-    def _column(self) -> "array[int]":
+    def _column(self) -> Column:
         if self._flags is None:
-            self._flags = joined(self._state.flags, self._spans)
+            self._flags = compact(joined(self._state.flags, self._spans))
         return self._flags
 
     def flag_sets(self) -> set[int]:
@@ -63,4 +62,4 @@ class KnownMessages:
     def with_flags(self, flag_sets: Collection[int]) -> RangeSet:
         """The UIDs of those that have one of some flag sets."""
         uids = joined(self._state.uids, self._spans)
-        return RangeSet.of_sorted(compress(uids, marks(self._column(), set(flag_sets))))
+        return RangeSet.of_sorted(compress(uids, marks(self._column(), flag_sets)))

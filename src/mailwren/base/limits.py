@@ -216,6 +216,8 @@ ANNOTATIONS_REMOVED: Final = 1000
 # --- search -------------------------------------------------------------------------------------------------
 QUERY_DEPTH: Final = 4 * NESTING
 """Levels of a query's tree: one level of a command becomes a few; recursion stays far from the interpreter's limit."""
+FLAG_INDEX_MESSAGES: Final = 100_000
+"""Messages up to which a mailbox has an index of its flags, 4 octets each, made in some milliseconds."""
 FLAG_SETS_FOLDED: Final = 4096
 """Combinations of flags whose names searches keep in lower case, some hundred octets each."""
 ROWS_READY: Final = 65_536

@@ -147,6 +147,10 @@ class SearchEngine:
         reader = Reader(account, snapshot.contents, fields, pace, answers, keep=keep)
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
+        if isinstance(step, FlagStep) and among is None and relevancies is None:
+            rows = await evaluation.indexed(step)
+            if rows is not None:
+                return snapshot.positions(rows)
         chosen = await self._chosen(state, snapshot, step, answers, pace)
         sure = chosen is not None and chosen.covered and _is_certain(step, answers)
         size = _BLOCK[Cost.NUMBERS if sure else step.cost]
@@ -241,16 +245,26 @@ class _Evaluation:
 
     async def _flag_rows(self, step: FlagStep, rows: Rows) -> Rows:
         flags = compact(_picked(self._snapshot.flags, rows))
-        known, matching = self._verdicts.setdefault(id(step), (set(), set()))
         in_use = self._snapshot.flag_sets()
-        new = list(distinct(flags, known) if in_use is None else in_use.difference(known))
+        matching = await self._matching(step, distinct(flags) if in_use is None else in_use)
+        return chosen_rows(rows, marks(flags, matching))
+
+    async def indexed(self, step: FlagStep) -> Rows | None:
+        """All rows that match, if there is a quicker way than looking at each."""
+        in_use = self._snapshot.flag_sets()
+        return None if in_use is None else self._snapshot.with_flag_sets(await self._matching(step, in_use))
+
+    async def _matching(self, step: FlagStep, flag_sets: set[int]) -> set[int]:
+        """The flag sets that match, of these and of those that were asked about before."""
+        known, matching = self._verdicts.setdefault(id(step), (set(), set()))
+        new = list(flag_sets - known)
         for start in range(0, len(new), _FLAG_SETS):
             some = new[start : start + _FLAG_SETS]
             names = {each: _folded(self._account.flag_set(FlagSetId(each)).names) for each in some}
             matching |= flag_sets_matching(step.query, names)
             known.update(some)
             await self._pace.rest()
-        return chosen_rows(rows, marks(flags, matching))
+        return matching
 
     async def _leaf_rows(self, step: LeafStep, rows: Rows) -> Rows:
         test: Test = step.test

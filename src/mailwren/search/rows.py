@@ -6,7 +6,7 @@ older than the arrays: messages that are gone already still have a position ther
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import compress
 from typing import Final
 
@@ -75,6 +75,13 @@ class Snapshot:
         """The flag sets in use, and perhaps more; ``None`` where they are not known or too many to be looked at all."""
         sets = self._state.flag_set_ids()
         return sets if self.flags is self._state.flags and len(sets) <= _FLAG_SETS else None
+
+    def with_flag_sets(self, wanted: Collection[int]) -> list[int] | None:
+        """The rows of some flag sets, if there is a quicker way than looking at each."""
+        if self.flags is not self._state.flags:
+            return None
+        rows = self._state.with_flag_sets(wanted)
+        return rows if rows is None or self.count == len(self.flags) else rows[: bisect_left(rows, self.count)]
 
     def positions(self, rows: Rows) -> list[int]:
         """The view's positions of rows, ascending like them."""

@@ -12,13 +12,14 @@ Rules for whoever edits this file:
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Final, TypeAlias
 
 from mailwren.base.ids import ContentId, FlagSetId, ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.flag_columns import replaced
+from mailwren.store.flag_index import FlagIndex
 from mailwren.store.values import Mailbox
 
 FlagChanges: TypeAlias = frozenset[tuple[int, int]]
@@ -31,6 +32,8 @@ Columns: TypeAlias = tuple["array[int]", "array[int]", "array[int]", "array[int]
 _numbers: Final = count(1)
 _UPDATES_REMEMBERED: Final = 256
 _FLAG_SETS_REMEMBERED: Final = 1024
+_INDEXED_ONE_BY_ONE: Final = 64
+"""Messages that change at once and are put right in the index of flags; for more it is made anew."""
 _FEW: Final = 64
 """Positions that are looked at one by one rather than halved further."""
 
@@ -52,6 +55,7 @@ class MailboxState:
 
     __slots__ = (
         "__weakref__",
+        "_flag_index",
         "_flag_sets",
         "_flag_sets_counted",
         "_updates",
@@ -67,6 +71,7 @@ class MailboxState:
     )
 
     def __init__(self, mailbox: Mailbox) -> None:
+        self._flag_index: Final = FlagIndex()
         self._flag_sets: set[int] | None = None
         self._flag_sets_counted = 0
         """How many there were when they were last looked for."""
@@ -87,6 +92,7 @@ class MailboxState:
     def extend(self, rows: Iterable[MessageRow]) -> None:
         """Add messages whose UIDs ascend and lie above every UID here."""
         for uid, content, flags, modseq in rows:
+            self._flag_index.added(len(self.uids), flags)
             self.uids.append(uid)
             self.contents.append(content)
             self.flags.append(flags)
@@ -120,6 +126,7 @@ class MailboxState:
             index = self.index(Uid(uid))
             if index is not None:
                 changes.add((self.flags[index], flags))
+                self._flag_index.moved(index, self.flags[index], flags)
                 self.flags[index] = flags
                 self.modseqs[index] = row_modseq
                 self._note_flag_set(flags)
@@ -132,10 +139,22 @@ class MailboxState:
         self._remember(uids, modseq, frozenset(changes.items()))
         for flags in changes.values():
             self._note_flag_set(flags)
-        for start, stop in self.spans(uids):
+        spans = list(self.spans(uids))
+        if self._flag_index:
+            self._index_changes(spans, changes)
+        for start, stop in spans:
             self.flags[start:stop] = replaced(self.flags[start:stop], changes)
             self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
         self.modseq = modseq
+
+    def _index_changes(self, spans: Sequence[tuple[int, int]], changes: Mapping[int, int]) -> None:
+        if sum(stop - start for start, stop in spans) > _INDEXED_ONE_BY_ONE:
+            self._flag_index.forget()
+            return
+        for start, stop in spans:
+            for place in range(start, stop):
+                flags = self.flags[place]
+                self._flag_index.moved(place, flags, changes.get(flags, flags))
 
     def append_columns(self, columns: Columns, modseq: ModSeq) -> None:
         """Add messages whose UIDs ascend and lie above every UID here: as :meth:`update`, for any number of them."""
@@ -144,6 +163,10 @@ class MailboxState:
 
     def _append_columns(self, columns: Columns, modseq: ModSeq) -> None:
         uids, contents, flags, modseqs = columns
+        if len(uids) > _INDEXED_ONE_BY_ONE:
+            self._flag_index.forget()
+        for place, each in enumerate(flags, len(self.uids)) if self._flag_index else ():
+            self._flag_index.added(place, each)
         self._remember(RangeSet.of_sorted(uids), modseq)
         for each in set(flags):
             self._note_flag_set(each)
@@ -155,6 +178,7 @@ class MailboxState:
     def replace(self, columns: Columns, mailbox: Mailbox) -> None:
         """Take in the whole mailbox as it is now: UIDs, contents, flags and mod-sequences, in step."""
         self.uids, self.contents, self.flags, self.modseqs = columns
+        self._flag_index.forget()
         self._flag_sets = None
         self._updates.clear()
         self._updates_from = mailbox.highest_modseq
@@ -212,6 +236,7 @@ class MailboxState:
             kept.append((last, start))
             last = stop
         kept.append((last, len(self.uids)))
+        self._flag_index.forget()
         self.uids = joined(self.uids, kept)
         self.flags = joined(self.flags, kept)
         self.modseqs = joined(self.modseqs, kept)
@@ -232,6 +257,10 @@ class MailboxState:
             self._flag_sets = set(self.flags)
             self._flag_sets_counted = len(self._flag_sets)
         return self._flag_sets
+
+    def with_flag_sets(self, wanted: Collection[int]) -> list[int] | None:
+        """Positions of the messages with one of some flag sets, if there is a quicker way than looking at each."""
+        return self._flag_index.places(self.flags, wanted)
 
     def _note_flag_set(self, flags: int) -> None:
         if self._flag_sets is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, TypeAlias, cast
 
 from mailwren.base import limits
@@ -360,7 +361,7 @@ def _written(numbers: Sequence[int], first: int) -> Sequence[bytes]:
             for start, each in enumerate(_WRITTEN):
                 each.extend([b" %d" % number for number in range(start + len(each), start + numbers[-1] + 1)])
     try:
-        return list(map(table.__getitem__, numbers))
+        return itemgetter(*numbers)(table) if len(numbers) > 1 else [table[number] for number in numbers]
     except IndexError:
         return (b" %d" * len(numbers) % tuple([number + first for number in numbers]),)
 

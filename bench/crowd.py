@@ -30,7 +30,7 @@ class WaitingCrowd:
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         users = [f"u{number}" for number in range(min(_ACCOUNTS, size))]
-        self._server = Mailwren(data, users, name="crowd")
+        self._server = Mailwren(data, users, workers=1, name="crowd")
         self._server.start()
         self._loop = uvloop.new_event_loop()
         self._clients: list[Connection] = []

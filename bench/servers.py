@@ -53,16 +53,17 @@ class Server(Protocol):
 
 
 class Mailwren:
-    """This project, as users start it.
+    """This project, as users start it: with as many workers as it starts by itself, unless a number is given.
 
     Attributes:
         data: its data folder.
         imaps_port: the port with TLS from the beginning.
     """
 
-    def __init__(self, data: Path, users: list[str], workers: int = 1, name: str = "mailwren") -> None:
+    def __init__(self, data: Path, users: list[str], workers: int | None = None, name: str = "mailwren") -> None:
         self.name = name
         self.data = data
+        self._workers = workers
         self._server = ServerProcess(data, workers, ("--allow-plaintext-login", "--log-level", "warning"))
         self.imap_port, self.imaps_port = self._server.imap_port, self._server.imaps_port
         self.lmtp_port = self._server.lmtp_port
@@ -99,6 +100,14 @@ class Mailwren:
     def start(self) -> None:
         """Start and wait until it answers."""
         self._server.start()
+
+    def start_one(self) -> None:
+        """Start with one process and wait until it answers."""
+        self._server.workers = 1
+        try:
+            self._server.start()
+        finally:
+            self._server.workers = self._workers
 
     def run(self, *arguments: str) -> str:
         """A command of the program on this data; its output."""

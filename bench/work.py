@@ -1,8 +1,8 @@
 """What a row is, and what every row is given."""
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -72,13 +72,26 @@ class Work:
         assert isinstance(self.server, Mailwren)
         return self.server
 
-    def restart(self) -> None:
-        """The server anew: nothing is left of the sessions that were."""
+    def restart(self, *, one: bool = False) -> None:
+        """The server anew, as one process if that is asked: nothing is left of the sessions that were."""
         if "big" in self._made:
             self.big.close()
             del self._made["big"]
         self.server.stop()
-        self.server.start()
+        if one and isinstance(self.server, Mailwren):
+            self.server.start_one()
+        else:
+            self.server.start()
+
+    @contextmanager
+    def one_process(self) -> Iterator[None]:
+        """Meanwhile the server is one process, if it is one that has a number of them to begin with."""
+        self.restart(one=True)
+        try:
+            yield
+        finally:
+            if isinstance(self.server, Mailwren):
+                self.restart()
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
         """What is made when a row first needs it, and kept until the end."""

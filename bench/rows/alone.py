@@ -18,8 +18,7 @@ _SETTLE_SECONDS = 1.0
 
 def _memory_inside_tls(work: Work, *, compressed: bool) -> float:
     """KiB for each session that idles inside TLS."""
-    work.restart()
-    with ExitStack() as stack:
+    with work.one_process(), ExitStack() as stack:
         _idle(stack, work.mailwren, _WARM_UP, compressed=compressed)
         time.sleep(_SETTLE_SECONDS)
         before = memory(work.mailwren)

@@ -76,8 +76,7 @@ def _tell(sender: Imap, listeners: dict[int, Imap], poll: select.epoll) -> float
 
 def _memory(work: Work) -> float:
     """KiB for each session that idles in the clear: all of the server's processes, what they share counted once."""
-    work.restart()
-    with ExitStack() as stack:
+    with work.one_process(), ExitStack() as stack:
         _sessions(stack, work.server, _WARM_UP)
         time.sleep(_SETTLE_SECONDS)
         before = memory(work.server)

@@ -16,6 +16,7 @@ from tests.support.system import worker_of, workers
 from tests.support.wire import Connection, LmtpConnection, any_certificate, attempts, eventually, message
 
 from mailwren.server.certificates import ensure_self_signed
+from mailwren.server.run import automatic_workers
 
 pytestmark = pytest.mark.interop
 
@@ -352,6 +353,33 @@ def test_workers_do_not_outlive_their_parent(own: ServerProcess) -> None:
     eventually(lambda: all(_gone(process) for process in processes), "the workers end")
     own.process = None
     own.start()
+
+
+def test_limits_hold_for_all_workers(tmp_path: Path) -> None:
+    """A user has so many connections and no more, wherever they are; one that ends, or crashes, makes room again."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    (data / "mailwren.toml").write_text("version = 1\n[connections]\nper_user_and_address = 2\n", "ascii")
+    with running_server(data, workers=2) as server, each_worker(server) as (one, two):
+        with a_connection_to_each(server, server.imap_port) as others:
+            for each in others:
+                assert b"NO [LIMIT]" in each.refused(b"LOGIN anna secret")
+            one.ok(b"LOGOUT")
+            one.rest()
+            others[1].log_in()
+            assert b"NO [LIMIT]" in others[0].refused(b"LOGIN anna secret")
+        victim = worker_of(server, server.imap_port, two.local_port)
+        assert victim is not None
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: len(workers(server)) == 2 and victim not in workers(server), "a new worker")
+        with each_worker(server):
+            pass
+
+
+def test_as_many_workers_as_cores(tmp_path: Path) -> None:
+    """A server that nobody told otherwise starts a worker for each core, up to a few."""
+    with running_server(tmp_path / "data", workers=None) as server:
+        assert len(workers(server)) == automatic_workers()
 
 
 def test_sighup_reloads_certificates_in_all(own: ServerProcess) -> None:

@@ -39,7 +39,8 @@ class ServerProcess:
     """One ``mailwren serve`` on ports of its own on 127.0.0.1."""
 
     data: Path
-    workers: int = 1
+    workers: int | None = 1
+    """How many serving processes; ``None``: as many as the server starts by itself."""
     options: tuple[str, ...] = ()
     imap_port: int = field(default_factory=free_port)
     imaps_port: int = field(default_factory=free_port)
@@ -56,7 +57,7 @@ class ServerProcess:
                 "--imap", f"127.0.0.1:{self.imap_port}",
                 "--imaps", f"127.0.0.1:{self.imaps_port}",
                 "--lmtp", f"127.0.0.1:{self.lmtp_port}",
-                "--workers", str(self.workers),
+                *(() if self.workers is None else ("--workers", str(self.workers))),
                 *self.options,
             ),
             env=self.environment(),
@@ -132,7 +133,7 @@ class ServerProcess:
 
 @contextmanager
 def running_server(
-    data: Path, *options: str, workers: int = 1, users: tuple[str, ...] = ("anna",)
+    data: Path, *options: str, workers: int | None = 1, users: tuple[str, ...] = ("anna",)
 ) -> Iterator[ServerProcess]:
     """A server with accounts whose passwords are ``secret``."""
     server = ServerProcess(data, workers, ("--allow-plaintext-login", *options))

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from mailwren.server.run import automatic_workers
 from tests.support.process import ServerProcess
 
 _LISTENING = "0A"
@@ -11,7 +12,7 @@ _LISTENING = "0A"
 def workers(server: ServerProcess) -> list[int]:
     """The serving processes: the server itself, or its children where it has several workers."""
     assert server.process is not None
-    if server.workers == 1:
+    if server.workers == 1 or (server.workers is None and automatic_workers() == 1):
         return [server.process.pid]
     text = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text("ascii")
     return [int(word) for word in text.split()]

@@ -340,6 +340,8 @@ LISTENERS: Final = 100
 """Addresses that one server listens on."""
 WORKERS: Final = 256
 """Server processes: more than any machine has cores to use."""
+WORKERS_AUTOMATIC: Final = 4
+"""Server processes where nobody says how many: enough for some ten thousand clients, and few beside what else runs."""
 HEARTBEAT_SECONDS: Final = 10.0
 """An idle session looks at its mailbox at least this often, in case a hint was lost."""
 PROGRESS_SECONDS: Final = 10.0

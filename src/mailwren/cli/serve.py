@@ -53,7 +53,9 @@ def serve(
             rich_help_panel=_LISTEN_PANEL,
         ),
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", metavar="N", help="Server processes.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Server processes; one for each core, if not said.")
+    ] = None,
     allow_plaintext_login: Annotated[
         bool, typer.Option("--allow-plaintext-login", help="Take passwords without TLS: for tests.")
     ] = False,

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
 
+from mailwren.base import limits
 from mailwren.config.load import DEFAULT
 from mailwren.config.settings import SECTIONS, SETTINGS, VERSION, Config, Setting
 
@@ -29,6 +30,7 @@ _EXAMPLES: Final = {"data": '"/var/lib/mailwren"', "server_name": '"mail.example
 _IN_WORDS: Final = {
     "data": "`./mailwren-data`",
     "server_name": "the machine's name",
+    "workers": f'`"auto"`: one for each core, at most {limits.WORKERS_AUTOMATIC}',
     "id": "name and version",
     "mailbox": "Drafts, Sent, Junk, Trash and Archive, each with its special use",
 }

@@ -120,39 +120,38 @@ class WholeNumber:
 
 @dataclass(frozen=True, slots=True)
 class OrNone(Generic[T]):
-    """Another kind, or the word ``none``."""
+    """Another kind, or a word that stands for ``None``."""
 
     kind: Kind[T]
+    word: str = "none"
 
     @property
     def wanted(self) -> str:
         """The other kind's words."""
-        return f'{self.kind.wanted}, or "none"'
+        return f'{self.kind.wanted}, or "{self.word}"'
 
     def read(self, value: object, folder: Path) -> T | None:
-        """``"none"`` or what the other kind reads."""
-        return None if _is_none(value) else self._or_none(lambda: self.kind.read(value, folder))
+        """The word or what the other kind reads."""
+        return None if self._is_word(value) else self._or_word(lambda: self.kind.read(value, folder))
 
     def read_text(self, text: str, folder: Path) -> T | None:
         """As in TOML."""
-        return None if _is_none(text) else self._or_none(lambda: self.kind.read_text(text, folder))
+        return None if self._is_word(text) else self._or_word(lambda: self.kind.read_text(text, folder))
 
     def show(self, value: T | None) -> str:
-        """``"none"`` or what the other kind writes."""
-        return '"none"' if value is None else self.kind.show(value)
+        """The word in quotes or what the other kind writes."""
+        return f'"{self.word}"' if value is None else self.kind.show(value)
 
-    @staticmethod
-    def _or_none(read: Callable[[], T]) -> T:
-        """Let a refusal say that "none" would do as well."""
+    def _is_word(self, value: object) -> bool:
+        return isinstance(value, str) and value.strip().lower() == self.word
+
+    def _or_word(self, read: Callable[[], T]) -> T:
+        """Let a refusal say that the word would do as well."""
         try:
             return read()
         except WrongValue as error:
-            faults = [Fault(fault.problem, f'{fault.advice}, or "none"', fault.below) for fault in error.faults]
+            faults = [Fault(fault.problem, f'{fault.advice}, or "{self.word}"', fault.below) for fault in error.faults]
             raise WrongValue(*faults) from error
-
-
-def _is_none(value: object) -> bool:
-    return isinstance(value, str) and value.strip().lower() == "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,12 +104,13 @@ class Config:
             "The name that the server gives itself in greetings and in its self-signed certificate.",
         ),
     )
-    workers: int = field(
-        default=1,
+    workers: int | None = field(
+        default=None,
         metadata=_row(
             "workers",
-            WholeNumber(1, limits.WORKERS),
-            "Server processes that share the work; one serves thousands of phones, more use more cores.",
+            OrNone(WholeNumber(1, limits.WORKERS), word="auto"),
+            "Server processes that share the work: each uses one core. Automatic: as many as the machine has cores, "
+            f"but no more than {limits.WORKERS_AUTOMATIC}.",
         ),
     )
     listeners: tuple[Listener, ...] = field(

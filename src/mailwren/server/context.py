@@ -6,7 +6,7 @@ Owns no protocol; sessions read from it and register with it.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +19,7 @@ from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.index.asking import Indexes
 from mailwren.search.sorting import Sorter
+from mailwren.server.common_counts import WorkerCounts
 from mailwren.server.core.kept_lines import KeptLines
 from mailwren.server.digest import Digests
 from mailwren.server.lookout import Lookout
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from mailwren.server.session import Session
 
 
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ class ServerContext:
     """What binds SCRAM to the present certificate (RFC 5929 §4.1)."""
     tokens: TokenChecker | None = None
     """Checks OAuth tokens, where an authorization server is configured."""
+    common: WorkerCounts | None = None
+    """What this worker and others count together; ``None`` where there is no other."""
     indexes: Indexes | None = None
     """The accounts' search indexes, where there are any."""
     turns: Turns = field(default_factory=Turns)
@@ -96,29 +99,43 @@ class ServerContext:
             return "Server is shutting down"
         if len(self.sessions) >= self.config.connections:
             return "Too many connections to this server"
-        if self.before_login[address] >= self.config.connections_per_address_before_login:
+        if self._all(self.before_login, "before login", address) >= self.config.connections_per_address_before_login:
             return "Too many connections from your address that have not logged in"
         return None
 
     def may_shake_hands(self, address: str) -> bool:
         """Whether a new connection to a port for TLS may begin its handshake; sessions are counted besides."""
-        return not self.stopping and self.handshakes[address] < self.config.connections_per_address_before_login
+        handshakes = self._all(self.handshakes, "handshake", address)
+        return not self.stopping and handshakes < self.config.connections_per_address_before_login
 
     def count_handshake(self, address: str, change: int) -> None:
         """Count a handshake that begins, or one that is over."""
-        _count(self.handshakes, address, change)
+        self._count(self.handshakes, "handshake", address, change)
 
     def count_before_login(self, address: str, change: int) -> None:
         """Count a connection that has not logged in, or one no longer so."""
-        _count(self.before_login, address, change)
+        self._count(self.before_login, "before login", address, change)
 
     def may_log_in(self, user_name: str, address: str) -> bool:
         """Whether this user may have one more connection from this address."""
-        return self.logged_in[user_name, address] < self.config.connections_per_user_and_address
+        connections = self._all(self.logged_in, "logged in", (user_name, address))
+        return connections < self.config.connections_per_user_and_address
 
     def count_logged_in(self, user_name: str, address: str, change: int) -> None:
         """Count a logged-in connection, or one no longer so."""
-        _count(self.logged_in, (user_name, address), change)
+        self._count(self.logged_in, "logged in", (user_name, address), change)
+
+    def _all(self, counter: Counter[Key], kind: str, key: Key) -> int:
+        """What all workers count of a key."""
+        return counter[key] + (0 if self.common is None else self.common.elsewhere((kind, key)))
+
+    def _count(self, counter: Counter[Key], kind: str, key: Key, change: int) -> None:
+        before = counter[key]
+        counter[key] = max(0, before + change)
+        if self.common is not None:
+            self.common.count((kind, key), counter[key] - before)
+        if not counter[key]:
+            del counter[key]
 
     async def heartbeat(self, seconds: float) -> None:
         """Every ``seconds``: idling sessions look again, in case a hint was lost; silent ones are ended."""
@@ -150,9 +167,3 @@ class ServerContext:
         now = self.clock()
         for session in list(self.working):
             session.progress.tick(now)
-
-
-def _count(counter: Counter[Key], key: Key, change: int) -> None:
-    counter[key] += change
-    if counter[key] <= 0:
-        del counter[key]

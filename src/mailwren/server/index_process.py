@@ -2,13 +2,16 @@
 
 Reads account ids from standard input, one a line, and answers each with one line once that account's index is up to
 date: ``done``, ``busy`` (another process is at it) or ``failed``. Ends with its input. It has a low priority: what
-else runs on the machine goes first. What it did not finish when it ends is done by the next one.
+else runs on the machine goes first. Of those of several workers one works at a time, so that they never take more than
+one core. What it did not finish when it ends is done by the next one.
 """
 
+import fcntl
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -32,10 +35,29 @@ def index_account(data: Path, account_id: str) -> str:
         return "failed"
 
 
+@contextmanager
+def one_at_a_time(data: Path) -> Iterator[None]:
+    """Wait until no other process of the data folder indexes. Where there can be no lock nobody waits."""
+    try:
+        (data / "run").mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(data / "run" / "indexing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def main(data: Path) -> None:
     """Work until the input ends."""
     for line in sys.stdin:
-        sys.stdout.write(f"{index_account(data, line.strip())}\n")
+        with one_at_a_time(data):
+            answer = index_account(data, line.strip())
+        sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
 

@@ -2,7 +2,7 @@
 
 Nothing here is in the way of a delivery or a session: noting an account is one entry in a dictionary, and the work is
 done by another process, of low priority. Searches are complete meanwhile, as they look at what is not indexed.
-Several workers have such a process each; of those that want the same account one gets it.
+Several workers have such a process each, of which one works at a time; what it did for one worker is done for all.
 """
 
 import asyncio

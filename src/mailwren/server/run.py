@@ -9,10 +9,12 @@ from typing import NoReturn
 
 import uvloop
 
+from mailwren.base import limits
 from mailwren.base.logs import log
 from mailwren.config.settings import Config, ListenProtocol
 from mailwren.server import systemd
 from mailwren.server.certificates import CertificateReloader, ensure_self_signed
+from mailwren.server.common_counts import CommonCounts
 from mailwren.server.sockets import Bound, bind_all, close_all, raise_descriptor_limit
 from mailwren.server.worker import Worker
 
@@ -40,16 +42,23 @@ def serve(config: Config, announce: Callable[[Sequence[Bound]], None] | None = N
     raise_descriptor_limit()
     os.umask(0o077)  # the data folder is closed to others, and so is every file in it should it ever be opened
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    bound = bind_all(config.listeners, config.workers)
+    workers = config.workers or automatic_workers()
+    bound = bind_all(config.listeners, workers)
     reloader = _certificate(config, bound)
     if announce is not None:
         announce(bound)
     try:
-        if config.workers == 1:
+        if workers == 1:
             return _run_worker(Worker(config, bound, 0, reloader), systemd.notify_ready)
-        return _Supervisor(config, bound, reloader).run()
+        return _Supervisor(config, workers, bound, reloader).run()
     finally:
         close_all(bound)
+
+
+def automatic_workers() -> int:
+    """One for each core that this process may use, up to a few."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, limits.WORKERS_AUTOMATIC)
 
 
 def _certificate(config: Config, bound: Sequence[Bound]) -> CertificateReloader | None:
@@ -87,8 +96,12 @@ class _Supervisor:
     in a pause. A pipe that only the parent can write to tells the workers, by its end, that the parent is gone.
     """
 
-    def __init__(self, config: Config, bound: Sequence[Bound], reloader: CertificateReloader | None) -> None:
+    def __init__(
+        self, config: Config, number: int, bound: Sequence[Bound], reloader: CertificateReloader | None
+    ) -> None:
         self._config = config
+        self._number = number
+        self._common = CommonCounts(number)
         self._bound = bound
         self._reloader = reloader
         self._workers: dict[int, int] = {}
@@ -100,7 +113,7 @@ class _Supervisor:
         """Until SIGTERM or SIGINT, and all workers have ended."""
         signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored could not be waited for
         signal.pthread_sigmask(signal.SIG_BLOCK, _SUPERVISED)
-        for number in range(self._config.workers):
+        for number in range(self._number):
             self._start(number)
         systemd.notify_ready()
         while self._workers or not self._stopping:
@@ -138,6 +151,7 @@ class _Supervisor:
                 signal.setitimer(signal.ITIMER_REAL, _RESTART_SECONDS)
 
     def _start(self, number: int) -> None:
+        self._common.clear(number)
         process = os.fork()
         if process:
             self._workers[process] = number
@@ -149,7 +163,15 @@ class _Supervisor:
         try:
             os.close(self._alive)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            worker = Worker(self._config, self._bound, number, self._reloader, lifeline=self._lifeline)
+            worker = Worker(
+                self._config,
+                self._bound,
+                number,
+                self._reloader,
+                workers=self._number,
+                common=self._common.of(number),
+                lifeline=self._lifeline,
+            )
             # What came before the worker's own handlers stood is delivered to them now.
             status = _run_worker(worker, lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _SUPERVISED))
         except BaseException:  # noqa: BLE001 - the child must never return into the parent's code

@@ -1,6 +1,7 @@
 """One serving process: its event loop, store, users, listeners, and its orderly end."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from mailwren.delivery.lmtp_server import LmtpService, start_lmtp
 from mailwren.imap.framing import Framer
 from mailwren.search.index.asking import Indexes
 from mailwren.server.certificates import CertificateError, CertificateReloader
+from mailwren.server.common_counts import WorkerCounts
 from mailwren.server.context import ServerContext
 from mailwren.server.features import Features, LiteralPolicy
 from mailwren.server.indexing import IndexKeeper
@@ -45,6 +47,10 @@ class Worker:
     bound: Sequence[Bound]
     number: int
     reloader: CertificateReloader | None
+    workers: int = 1
+    """How many there are of this server."""
+    common: WorkerCounts | None = None
+    """What they count together, where there are several."""
     on_ready: "asyncio.Event | None" = None
     lifeline: int | None = None
     """A pipe that ends with the parent, and then so does this worker: else it would keep the addresses for ever."""
@@ -61,8 +67,9 @@ class Worker:
         bus = UnixBus(self.config.data, loop)
         users = UserDirectory(self.config.data / "users.sqlite3")
         keeper = index_keeper(self.config) if self.config.index else None
-        store = open_store(self.config, bus, keeper)
-        passwords = PasswordChecker(users, with_cram_md5=self.config.cram_md5)
+        store = open_store(self.config, bus, keeper, self.workers)
+        checks = max(1, min(limits.PASSWORD_CHECKS_AT_ONCE, os.cpu_count() or 1) // self.workers)
+        passwords = PasswordChecker(users, threads=checks, with_cram_md5=self.config.cram_md5)
         tokens = token_checker(self.config, users)
         context = self._context(store, users, passwords, tokens, keeper)
         load = Load()
@@ -111,12 +118,17 @@ class Worker:
             store,
             passwords,
             users,
-            LoginThrottle(),
+            LoginThrottle(self.common),
             time.monotonic,
             None if reloader is None else lambda: reloader.context,
             end_point=None if reloader is None else lambda: reloader.end_point,
             tokens=tokens,
-            indexes=None if keeper is None else Indexes(partial(account_folder, self.config.data), keeper.want),
+            common=self.common,
+            indexes=None
+            if keeper is None
+            else Indexes(
+                partial(account_folder, self.config.data), keeper.want, octets=limits.INDEX_CACHED // self.workers
+            ),
         )
 
     async def _listen(
@@ -153,13 +165,14 @@ def index_keeper(config: Config) -> IndexKeeper:
     return IndexKeeper(config.data, config.log_level.value, config.log_format.value, time.monotonic)
 
 
-def open_store(config: Config, bus: Bus, keeper: IndexKeeper | None) -> SqliteMailStore:
-    """The accounts' mail; ``keeper`` is told of each account that is opened."""
+def open_store(config: Config, bus: Bus, keeper: IndexKeeper | None, workers: int = 1) -> SqliteMailStore:
+    """The accounts' mail; ``keeper`` is told of each account that is opened. So many workers share what is cached."""
     return SqliteMailStore(
         config.data,
         bus=bus,
         durability=config.durability.value,
         restorable=config.restorable,
+        processes=workers,
         opened=None if keeper is None else keeper.watch,
     )
 

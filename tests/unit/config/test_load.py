@@ -120,7 +120,8 @@ def test_the_file_is_looked_for_in_the_data_folder_and_then_in_etc(folder: Path)
     assert (config.workers, config.file) == (6, folder / "d" / "mailwren.toml")
     (folder / "named.toml").write_text("version = 1\nworkers = 7\n", encoding="utf-8")
     assert _load(environ={"MAILWREN_CONFIG": "named.toml", "MAILWREN_DATA": "d"}).workers == 7
-    assert _load("version = 1\n", {"MAILWREN_CONFIG": "named.toml"}).workers == 1
+    assert _load("version = 1\n", {"MAILWREN_CONFIG": "named.toml"}).workers is None
+    assert _load('version = 1\nworkers = "auto"\n').workers is None
 
 
 def test_a_file_in_the_data_folder_cannot_name_another_one(folder: Path) -> None:

@@ -325,14 +325,20 @@ class Indexes:
     Args:
         folder: gives an account's folder by its id.
         wanted: told of accounts whose index lacks something that it had.
+        octets: of vocabularies that may be kept in memory.
     """
 
     __slots__ = ("_accounts", "_folder", "_wanted", "_zones")
 
-    def __init__(self, folder: Callable[[str], Path], wanted: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Callable[[str], Path],
+        wanted: Callable[[str], None] = lambda _: None,
+        octets: int = limits.INDEX_CACHED,
+    ) -> None:
         self._folder: Final = folder
         self._wanted: Final = wanted
-        self._zones: Final = ZoneCache()
+        self._zones: Final = ZoneCache(octets)
         self._accounts: Final[OrderedDict[str, AccountIndex]] = OrderedDict()
 
     async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:

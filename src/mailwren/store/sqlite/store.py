@@ -59,6 +59,7 @@ class SqliteMailStore:
         durability: Durability = "normal",
         restorable: float = limits.RESTORABLE_SECONDS,
         clock: Callable[[], float] = time.time,
+        processes: int = 1,
         opened: Callable[[SqliteAccount], None] | None = None,
     ) -> None:
         """Serve the accounts below ``folder``; with ``None`` everything is in memory and gone at the end.
@@ -69,6 +70,7 @@ class SqliteMailStore:
             durability: see :data:`Durability`.
             restorable: seconds for which expunged messages are kept.
             clock: the time in seconds since the epoch.
+            processes: how many of them share the memory that is meant for caches.
             opened: told of each account that is opened on the disk.
         """
         self._folder: Final = folder
@@ -79,8 +81,8 @@ class SqliteMailStore:
             bus or NoBus(),
             self._executor,
             CommitThreads(limits.COMMIT_THREADS),
-            OctetCache(limits.BLOB_CACHE),
-            StateCache(),
+            OctetCache(limits.BLOB_CACHE // processes),
+            StateCache(limits.STATES_CACHE // processes),
             clock,
             durability == "strict",
         )

@@ -1,0 +1,42 @@
+"""The indexing processes of several workers: one of them works at a time."""
+
+import fcntl
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailwren.server import index_process
+
+
+def _is_held(data: Path) -> bool:
+    """Whether somebody indexes in a data folder."""
+    with (data / "run" / "indexing").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_each_account_is_indexed_with_the_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While an account is indexed the processes of other workers wait; between two accounts they may go ahead."""
+
+    def index(data: Path, account_id: str) -> str:
+        return f"{account_id} {_is_held(data)}"
+
+    monkeypatch.setattr(index_process, "index_account", index)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("alice\nben\n"))
+    index_process.main(tmp_path)
+    assert capsys.readouterr().out == "alice True\nben True\n"
+    assert not _is_held(tmp_path)
+
+
+def test_without_a_place_for_a_lock_mail_is_indexed_all_the_same(tmp_path: Path) -> None:
+    """Where no lock can be had nobody waits for one."""
+    (tmp_path / "run").write_text("in the way", "ascii")
+    with index_process.one_at_a_time(tmp_path):
+        pass

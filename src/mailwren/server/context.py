@@ -64,7 +64,9 @@ class ServerContext:
     """The accounts' search indexes, where there are any."""
     turns: Turns = field(default_factory=Turns)
     """Shares the event loop among long commands."""
-    lines: KeptLines = field(default_factory=lambda: KeptLines(limits.LINES_CACHE))
+    workers: int = 1
+    """How many processes share the memory that is meant for caches."""
+    lines: KeptLines = field(init=False)
     """FETCH responses sent lately."""
     lookout: Lookout | None = None
     """Keeps the event loop awake for a moment after an answer, where that is wanted."""
@@ -90,6 +92,7 @@ class ServerContext:
     _directory_due: float = 0.0
 
     def __post_init__(self) -> None:
+        self.lines = KeptLines(limits.LINES_CACHE // self.workers)
         self.search = SearchEngine(others=self.turns.rest, indexes=self.indexes)
         self.sorter = Sorter(self.search, others=self.turns.rest)
 

@@ -124,6 +124,7 @@ class Worker:
             end_point=None if reloader is None else lambda: reloader.end_point,
             tokens=tokens,
             common=self.common,
+            workers=self.workers,
             indexes=None
             if keeper is None
             else Indexes(

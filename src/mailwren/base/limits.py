@@ -130,6 +130,10 @@ BLOB_CACHE: Final = 32 * 1024 * 1024
 """Decompressed octets kept by a process: a message read piece by piece is decompressed once."""
 LINES_CACHE: Final = 64 * 1024 * 1024
 """Octets of FETCH responses kept by a process: what lists of some 50,000 messages need, for the next device."""
+ROWS_IN_PARTS: Final = 100_000
+"""Messages of a mailbox that is read in parts at the same time: with fewer, opening more connections takes longer."""
+ROWS_PARTS: Final = 4
+"""Such parts: one for each core of a small machine, and some that wait for the disk."""
 STATES_CACHE: Final = 4_000_000
 """Messages whose numbers and flags are kept in memory with no session looking at them, 24 octets each."""
 STORE_THREADS: Final = 8

@@ -308,6 +308,8 @@ def uid_runs(uids: "array[int]", start: int, stop: int) -> Iterator[tuple[int, i
 def joined(values: "array[int]", kept: Sequence[tuple[int, int]]) -> "array[int]":
     """The values at positions given as half-open spans."""
     result = array(values.typecode)
-    for start, stop in kept:
-        result += values[start:stop]
+    size = values.itemsize
+    with memoryview(values) as view, view.cast("B") as octets:
+        for start, stop in kept:
+            result.frombytes(octets[start * size : stop * size])
     return result

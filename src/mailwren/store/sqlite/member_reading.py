@@ -5,6 +5,7 @@ loses it only together with the message, whose end is in the log.
 """
 
 import json
+from array import array
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import apsw
 
 from mailwren.base.ids import MailboxId, ModSeq
 from mailwren.base.ranges import RangeSet
-from mailwren.store.mailbox_state import MessageRow
+from mailwren.store.mailbox_state import Columns, MessageRow
 from mailwren.store.sqlite import selection
 from mailwren.store.sqlite.log_reading import COLUMNS_AT_ONCE, Reading
 from mailwren.store.sqlite.mailbox_rows import mailbox_of
@@ -48,7 +49,7 @@ _TEXTS: Final = (
     "SELECT group_concat(uid), group_concat(content), group_concat(flags), group_concat(modseq), group_concat(own) "
 )
 _ROWS: Final = selection.OverUids(f"{_TEXTS} FROM ({_MESSAGES} AND m.$UIDS ORDER BY m.uid)")
-_COLUMNS: Final = f"{_TEXTS} FROM ({_MESSAGES} AND m.uid > ? ORDER BY m.uid LIMIT ?)"
+_COLUMNS: Final = f"{_TEXTS} FROM ({_MESSAGES} AND m.uid BETWEEN ? AND ? ORDER BY m.uid LIMIT ?)"
 _OCTETS_OF_A_UID: Final = 8
 """What a UID in the log takes, about: a member's change is as much work."""
 
@@ -103,11 +104,16 @@ class MemberReading(Reading):
             rows += zip(*self._merged(connection, mailbox, texts), strict=True)
         return rows
 
-    def _some_columns(
-        self, connection: apsw.Connection, mailbox: Mailbox, after: int
-    ) -> Sequence[Sequence[int]] | None:
-        texts = fetch_one(connection, _COLUMNS, (self._member, mailbox.id, after, COLUMNS_AT_ONCE))
-        return None if texts[0] is None else self._merged(connection, mailbox, texts)
+    def _some_columns(self, connection: apsw.Connection, mailbox: Mailbox, first: int, last: int) -> Columns | None:
+        texts = fetch_one(connection, _COLUMNS, (self._member, mailbox.id, first, last, COLUMNS_AT_ONCE))
+        if texts[0] is None:
+            return None
+        uids, contents, flags, modseqs = self._merged(connection, mailbox, texts)
+        return array("I", uids), array("Q", contents), array("I", flags), array("Q", modseqs)
+
+    def _whole(self, connection: apsw.Connection, mailbox: Mailbox) -> Columns:
+        # In one thread: flags are put together by what all of the process's threads would share.
+        return self.columns(connection, mailbox)
 
     # Any: a row of SQLite's, whose columns have no static types.
     def _merged(self, connection: apsw.Connection, mailbox: Mailbox, texts: Any) -> Sequence[Sequence[int]]:

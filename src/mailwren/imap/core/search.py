@@ -344,15 +344,22 @@ def write_search(numbers: Sequence[int], modseq: int = 0, *, first: int = 0) -> 
         modseq: above 0 the answer's mod-sequence (RFC 7162 §3.1.6).
         first: the numbers are counted from 0 or from 1, and written as counted from 0.
     """
-    end = b" (MODSEQ %d)\r\n" % modseq if modseq else b"\r\n"
-    return b"".join((b"* SEARCH", *_written(numbers, first), end))
+    return b"".join((SEARCH_BEGIN, *written_numbers(numbers, first), write_search_end(modseq)))
+
+
+def write_search_end(modseq: int = 0) -> bytes:
+    """What stands behind the numbers."""
+    return b" (MODSEQ %d)\r\n" % modseq if modseq else b"\r\n"
+
+
+SEARCH_BEGIN: Final = b"* SEARCH"
 
 
 _WRITTEN: Final[tuple[list[bytes], list[bytes]]] = ([], [])
 """Numbers behind a space, from 0 and from 1 on."""
 
 
-def _written(numbers: Sequence[int], first: int) -> Sequence[bytes]:
+def written_numbers(numbers: Sequence[int], first: int) -> Sequence[bytes]:
     """Numbers, each behind a space: out of a table that grows as it is needed, as far as one is worth while."""
     table = _WRITTEN[first]
     if numbers and numbers[-1] >= len(table):

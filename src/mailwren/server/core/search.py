@@ -1,13 +1,13 @@
 """SEARCH and UID SEARCH (RFC 9051 §6.4.4): old and new answers, and the saved result ``$``."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Collection
+from typing import TYPE_CHECKING, Final
 
 from mailwren.base import limits
 from mailwren.base.ranges import RangeSet
 from mailwren.imap import charsets
 from mailwren.imap.core.arguments import Search, SearchKey
-from mailwren.imap.core.search import write_esearch, write_search
+from mailwren.imap.core.search import SEARCH_BEGIN, write_esearch, write_search_end, written_numbers
 from mailwren.imap.errors import Refused
 from mailwren.imap.ext.condstore import searches_modseq
 from mailwren.imap.ext.context import update_items
@@ -53,13 +53,14 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         raise
     # Most of what is found is told by its number, and nothing else is to be worked out then.
     named = request.by_uid or (returns is not None and not returns.isdisjoint(("SAVE", "UPDATE")))
-    uids = [view.uids[each] for each in positions] if named else []
+    uids = await _uids(session, positions) if named else []
     modseqs = condstore.found_modseqs(view, selected.state, key, positions)
     if returns is None:
         numbers, first = (uids, 0) if request.by_uid else (positions, 1)
-        session.send(write_search(numbers, max(modseqs, default=0), first=first))
+        parts = [b"".join(written_numbers(some, first)) async for some in _parts(session, numbers)]
+        session.send(b"".join((SEARCH_BEGIN, *parts, write_search_end(max(modseqs, default=0)))))
     else:
-        numbers = uids if request.by_uid else [each + 1 for each in positions]
+        numbers = uids if request.by_uid else await _numbers(session, positions)
         if "UPDATE" in returns:  # first: SAVE may give ``$`` another meaning
             query = lasting_query(key, view, session.saved, session.context.wall_clock, session.comparator)
             context.keep(session, request, query, uids, attributes=update_items(arguments.return_values))
@@ -68,6 +69,26 @@ async def run_search(session: "Session", arguments: Search, request: Request) ->
         _answer(session, request, Found(numbers, uids, returns, values, modseqs, relevancies=scores))
     # A message that went away is not found, yet the client still counts it (RFC 2180 §4.3, RFC 5530 §3).
     return Completion(code=b"EXPUNGEISSUED") if view.stale and not request.by_uid else None
+
+
+_AT_ONCE: Final = 8192
+"""Messages found that are numbered before others have their turn."""
+
+
+async def _parts(session: "Session", found: list[int]) -> AsyncIterator[list[int]]:
+    for start in range(0, len(found), _AT_ONCE):
+        if start:
+            await session.breathe()
+        yield found[start : start + _AT_ONCE]
+
+
+async def _uids(session: "Session", positions: list[int]) -> list[int]:
+    uids = session.mailbox.view.uids
+    return [uids[each] async for some in _parts(session, positions) for each in some]
+
+
+async def _numbers(session: "Session", positions: list[int]) -> list[int]:
+    return [each + 1 async for some in _parts(session, positions) for each in some]
 
 
 def _answer(session: "Session", request: Request, found: Found) -> None:

@@ -9,6 +9,7 @@ from mailwren.base import limits
 from mailwren.base.ids import ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.errors import MessageGone
+from mailwren.store.flag_columns import compact, distinct, places
 from mailwren.store.operations import Append, Appended, Copied, Copy, Expunge, Expunged, Move
 from mailwren.store.sqlite import member_operations, member_rows, message_annotations, selection
 from mailwren.store.sqlite.content import add_content
@@ -122,12 +123,24 @@ class _Chosen:
     """How many messages and octets have which flags."""
 
 
-def _choose(
-    tx: Transaction, box: MailboxRow, wanted: RangeSet, condition: selection.Condition = selection.EXISTING
-) -> _Chosen:
-    uids = condition.present(tx.connection, box.id, wanted)
-    scope = selection.scope(wanted, uids) if condition is selection.EXISTING else uids
+def _choose(tx: Transaction, box: MailboxRow, wanted: RangeSet) -> _Chosen:
+    uids = selection.EXISTING.present(tx.connection, box.id, wanted)
+    return _of(tx, box, uids, selection.scope(wanted, uids))
+
+
+def _of(tx: Transaction, box: MailboxRow, uids: RangeSet, scope: RangeSet | None = None) -> _Chosen:
+    scope = uids if scope is None else scope
     return _Chosen(box, uids, scope, selection.by_flags(tx.connection, box.id, scope))
+
+
+def _deleted(tx: Transaction, box: MailboxRow, wanted: RangeSet) -> RangeSet:
+    """Those of some messages that are flagged \\Deleted: all are looked at, in memory if they are there."""
+    state = tx.state_of(box) if wanted is EVERYTHING else None
+    if state is None:
+        return selection.DELETED.present(tx.connection, box.id, wanted)
+    flags, uids = compact(state.flags), state.uids
+    sets = {each for each in distinct(flags) if tx.flags.find(each).deleted}
+    return RangeSet.of_sorted(uids[place] for place in places(flags, sets))
 
 
 def _copy(tx: Transaction, chosen: _Chosen, target: MailboxRow, modseq: ModSeq) -> RangeSet:
@@ -166,7 +179,7 @@ def expunge(tx: Transaction, operation: Expunge) -> Expunged:
     if not operation.all_or_none and not (box.deleted if operation.only_deleted else box.messages):
         return Expunged(RangeSet(), box.highest_modseq)
     wanted = EVERYTHING if operation.uids is None else operation.uids
-    chosen = _choose(tx, box, wanted, selection.DELETED if operation.only_deleted else selection.EXISTING)
+    chosen = _of(tx, box, _deleted(tx, box, wanted)) if operation.only_deleted else _choose(tx, box, wanted)
     if operation.all_or_none and chosen.uids != wanted:
         raise MessageGone("the message does not exist any more")
     if not chosen.uids:

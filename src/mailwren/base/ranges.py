@@ -4,6 +4,7 @@ A UID set of a million messages is usually a handful of ranges. Pure; knows noth
 ``1:3,7`` that IMAP, the store's log and reports share.
 """
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -58,9 +59,10 @@ class RangeSet:
         """
         if not text:
             return cls()
+        if text.replace(",", "").isdecimal():  # the usual case where there are many
+            numbers: list[int] = json.loads(f"[{text}]")
+            return cls.of(numbers)
         parts = text.split(",")
-        if ":" not in text:  # the usual case where there are many
-            return cls.of(map(int, parts))
         pairs: list[tuple[int, int]] = []
         for part in parts:
             start, colon, stop = part.partition(":")

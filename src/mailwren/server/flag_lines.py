@@ -34,10 +34,13 @@ def flag_lines(
     named = (session.condstore or with_uid) and not form.by_uid  # UIDFETCH begins with the UID
     begin = form.begin + (b"UID %d FLAGS (" if named else b"FLAGS (")
     endings = _flag_endings(session, selected, positions, indexes)
+    uids = list(map(selected.view.uids.__getitem__, positions)) if named or form.by_uid else []
     if session.condstore:
-        endings = _modseq_endings(endings, _values(selected.state.modseqs, indexes))
-    if named or form.by_uid:
-        uids = list(map(selected.view.uids.__getitem__, positions))
+        modseqs = _values(selected.state.modseqs, indexes)
+        if named and modseqs.count(modseqs[0]) < len(modseqs):
+            return _each_changed(begin, positions, uids, endings, modseqs)
+        endings = _modseq_endings(endings, modseqs)
+    if uids:
         numbers = chain.from_iterable(zip((each + 1 for each in positions), uids, strict=True)) if named else uids
         beginnings: Sequence[bytes] = _several(begin, len(positions), tuple(numbers))
     else:
@@ -46,6 +49,15 @@ def flag_lines(
     pieces[::2] = beginnings
     pieces[1::2] = endings
     return b"".join(pieces)
+
+
+def _each_changed(
+    begin: bytes, positions: Sequence[int], uids: Sequence[int], endings: Sequence[bytes], modseqs: Sequence[int]
+) -> bytes:
+    """The responses where each message has a number, a UID and a mod-sequence of its own: nothing is there twice."""
+    line = begin + b"%b MODSEQ (%d))\r\n"
+    rows = zip([each + 1 for each in positions], uids, endings, modseqs, strict=True)
+    return line * len(positions) % tuple(chain.from_iterable(rows))
 
 
 def _several(begin: bytes, count: int, numbers: tuple[int, ...]) -> list[bytes]:

@@ -276,17 +276,50 @@ class MailboxState:
 
 
 def uid_spans(uids: "array[int]", wanted: RangeSet, length: int | None = None) -> Iterator[tuple[int, int]]:
-    """Positions in the first ``length`` of ``uids`` of those that are ``wanted``, as half-open spans, ascending."""
+    """Positions in the first ``length`` of ``uids`` of those that are ``wanted``, as half-open spans, ascending.
+
+    Up to the next gap UIDs and positions run in step, so the last one found says where to look for the next.
+    """
     end = len(uids) if length is None else length
     start = 0
+    ahead = uids[0] if end else 0
     for low, high in wanted.ranges():
-        start = bisect_left(uids, low, start, end)
-        if low == high:
-            stop = start + 1 if start < end and uids[start] == low else start
+        guess = low - ahead
+        if 0 <= guess < end and uids[guess] == low:
+            start = guess
         else:
-            stop = bisect_left(uids, high + 1, start, end)
-        if start < stop:
-            yield start, stop
+            start = bisect_left(uids, low, start, end)
+            if start >= end:
+                return
+            ahead = uids[start] - start
+        if low < high:
+            stop = bisect_left(uids, high + 1, start, min(end, start + high - low + 1))
+            if start < stop:
+                yield start, stop
+        elif uids[start] == low:
+            yield start, start + 1
+
+
+def uid_positions(uids: "array[int]", wanted: RangeSet, length: int) -> list[int]:
+    """The same positions one by one: for some hundreds of single messages a third of the time."""
+    result: list[int] = []
+    start = 0
+    ahead = uids[0] if length else 0
+    for low, high in wanted.ranges():
+        guess = low - ahead
+        if 0 <= guess < length and uids[guess] == low:
+            start = guess
+        else:
+            start = bisect_left(uids, low, start, length)
+            if start >= length:
+                break
+            ahead = uids[start] - start
+        if low < high:
+            stop = bisect_left(uids, high + 1, start, min(length, start + high - low + 1))
+            result.extend(range(start, stop))
+        elif uids[start] == low:
+            result.append(start)
+    return result
 
 
 def uid_runs(uids: "array[int]", start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """CONDSTORE for the session (RFC 7162 §3.1): who gets mod-sequences, and what changed since one."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mailwren.base.ids import ModSeq
@@ -8,7 +8,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import SearchKey
 from mailwren.imap.ext.condstore import highest_modseq_code, searches_modseq
 from mailwren.server.view import Span, View, batches, runs
-from mailwren.store.mailbox_state import MailboxState, uid_spans
+from mailwren.store.mailbox_state import MailboxState, uid_positions, uid_spans
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
@@ -87,15 +87,23 @@ async def changed_batches(
         modseq: the mod-sequence.
     """
     view = selected.view
-    candidates = list(uid_spans(view.uids, uids, view.count))
-    if spans != [(0, view.count)]:
-        candidates = list(_common(spans, candidates))
-    few = sum(stop - start for start, stop in candidates) <= _AT_ONCE
-    for positions in [_flat(candidates)] if few else batches(candidates, _AT_ONCE):
+    for positions in _candidates(view, spans, uids):
         changed = changed_positions(selected, positions, modseq)
         if changed:
             yield changed
         await session.breathe()
+
+
+def _candidates(view: View, spans: Sequence[Span], uids: RangeSet) -> Iterable[Sequence[int]]:
+    """The positions of messages among some positions, in batches."""
+    everywhere = spans == [(0, view.count)]
+    if everywhere and len(uids) <= _AT_ONCE:
+        return [uid_positions(view.uids, uids, view.count)]
+    found = list(uid_spans(view.uids, uids, view.count))
+    if not everywhere:
+        found = list(_common(spans, found))
+    few = sum(stop - start for start, stop in found) <= _AT_ONCE
+    return [_flat(found)] if few else batches(found, _AT_ONCE)
 
 
 def _flat(spans: Sequence[Span]) -> list[int]:

@@ -45,7 +45,7 @@ _COLUMNS: Final = (
 _LAST_UID: Final = 2**32 - 1
 _LITTLE: Final = sys.byteorder == "little"
 _LENGTH: Final = (
-    f"SELECT coalesce(sum(length(uids) + iif(kind = {LOG_CHANGED} AND first <= ?2, ?3, 0)), 0) "  # noqa: S608 - a number
+    f"SELECT coalesce(sum(octet_length(uids) + iif(kind = {LOG_CHANGED} AND first <= ?2, ?3, 0)), 0) "  # noqa: S608 - a number
     "FROM change WHERE mailbox = ?1 AND modseq > ?2"
 )
 _CHANGES: Final = (

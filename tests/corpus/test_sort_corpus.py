@@ -19,7 +19,7 @@ from tests.support.searched_mailbox import SearchedMailbox
 
 from mailwren.message.address import parse_addresses
 from mailwren.message.dates import parse_date
-from mailwren.message.encoded_words import decode_header, unreadable_octets
+from mailwren.message.encoded_words import read_header
 from mailwren.message.header import Header, unfold
 from mailwren.message.parse import parse_message
 from mailwren.message.text import header_charset
@@ -48,15 +48,15 @@ def message_ids(value: bytes | None) -> list[str]:
 
 def shown(value: bytes, hint: str) -> str:
     """A text as it is compared, decoded."""
-    octets = unreadable_octets(value, hint)
-    return decode_header(value, hint) if octets is None else Unreadable(octets.decode("latin-1")).by_octets()
+    text = read_header(value, hint)
+    return text if isinstance(text, str) else Unreadable(text.decode("latin-1")).by_octets()
 
 
 def subject_of(header: Header, hint: str) -> str:
     """The Subject, decoded where it can be, before anything is taken off it."""
     value = header.get(b"subject") or b""
-    octets = unreadable_octets(value, hint)
-    return decode_header(value, hint)[:1000] if octets is None else Unreadable(octets.decode("latin-1")[:1000])
+    text = read_header(value, hint)
+    return text[:1000] if isinstance(text, str) else Unreadable(text.decode("latin-1")[:1000])
 
 
 def mail_of(number: int, octets: bytes) -> Mail:

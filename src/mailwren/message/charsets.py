@@ -140,14 +140,15 @@ def decode_unlabelled(data: bytes, hint: str = "") -> str:
     return _decode_western(data) if text is None else text
 
 
-def is_readable(data: bytes, charset: str) -> bool:
-    """Whether octets mean something in the named charset, and that is known."""
+def read(data: bytes, charset: str) -> str | None:
+    """As :func:`decode`, but ``None`` for octets that mean nothing in the named charset, or when that is not known."""
     codec = _codec(charset) if charset else None
     if codec is None:
-        return False
+        return None
     if codec[0] == "ascii":
-        return read_unlabelled(data) is not None
-    return "\ufffd" not in decode(data, charset)
+        return None if read_unlabelled(data) is None else decode(data, charset)
+    text = decode(data, charset)
+    return None if "\ufffd" in text else text
 
 
 def read_unlabelled(data: bytes, hint: str = "") -> str | None:

@@ -25,9 +25,7 @@ def decode_header(value: bytes, hint: str = "") -> str:
         hint: charset that 8-bit octets are tried in when they are not UTF-8.
     """
     value = unfold(value)
-    text = (
-        value.decode("ascii") if value.isascii() and b"\x1b" not in value else charsets.decode_unlabelled(value, hint)
-    )
+    text = value.decode("ascii") if _is_plain(value) else charsets.decode_unlabelled(value, hint)
     return decode_words(text) if "=?" in text else text
 
 
@@ -38,22 +36,38 @@ def decode_words(text: str) -> str:
     )
 
 
-def unreadable_octets(value: bytes, hint: str = "") -> bytes | None:
-    """The octets of a header field's value that is in no known charset, or not valid in its own (RFC 5255 §4.6).
+def read_header(value: bytes, hint: str = "") -> str | bytes:
+    """As :func:`decode_header`, but octets where it is in no known charset, or not valid in its own (RFC 5255 §4.6).
 
     Returns:
-        The value on one line without its transfer encoding, or ``None`` for one that can be read.
+        Text, or the value on one line without its transfer encoding where that cannot be read.
     """
     value = unfold(value)
-    if value.isascii() and b"=?" not in value:
-        return None
-    text = charsets.read_unlabelled(value, hint)
-    if text is not None and all(
-        charsets.is_readable(octets, charset) for _before, charset, octets in _pieces(text) if octets
-    ):
-        return None
+    text = value.decode("ascii") if _is_plain(value) else charsets.read_unlabelled(value, hint)
+    if text is not None:
+        readable = text if "=?" not in text else _read_words(text)
+        if readable is not None:
+            return readable
     pieces = _pieces(value.decode("latin-1"))
     return b"".join([before.encode("latin-1") + octets for before, _charset, octets in pieces])
+
+
+def _is_plain(value: bytes) -> bool:
+    """Whether it is ASCII alone, without the escapes of ISO-2022."""
+    return value.isascii() and b"\x1b" not in value
+
+
+def _read_words(text: str) -> str | None:
+    """As :func:`decode_words`, but ``None`` where one cannot be read."""
+    result: list[str] = []
+    for before, charset, octets in _pieces(text):
+        result.append(before)
+        if octets:
+            decoded = charsets.read(octets, charset)
+            if decoded is None:
+                return None
+            result.append(decoded)
+    return "".join(result)
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str, bytes]]:

@@ -119,19 +119,13 @@ class FieldSelector:
         few = not exclude and 0 < len(wanted) <= _FIELDS_SOUGHT and b"" not in wanted
         self._sought: Final = _fields_named(wanted) if few else None
 
-    def usual_fields(self, block: bytes) -> list[bytes] | None:
-        """The fields of one header, without their line ends; ``None`` where its lines or our names are unusual."""
-        if self._sought is None or not block.endswith(b"\n"):
-            return None
-        return self._sought.findall(b"\n" + block)
-
     def select(self, block: bytes) -> bytes:
         """The fields of one header, then its empty line."""
         if b"\n" not in block and b"\r" in block:
             return self.select(block.replace(b"\r", b"\n")).replace(b"\n", b"\r")
         blank = blank_line(block)
-        found = self.usual_fields(block)
-        if found is not None:
+        if self._sought is not None and block.endswith(b"\n"):
+            found = self._sought.findall(b"\n" + block)
             return b"\n".join(found) + b"\n" + blank if found else blank
         fields = _FIELD_END.split(block[: len(block) - len(blank)])
         last = fields.pop()
@@ -145,9 +139,9 @@ class FieldSelector:
         return (_name_of(field) in self._wanted) is not self._exclude
 
 
-def field_names(block: bytes) -> set[bytes]:
-    """The names, in lower case, by which :func:`select_fields` finds what is in a block."""
-    return {_name_of(field) for field in _FIELD_END.split(block[: len(block) - len(blank_line(block))])} - {b""}
+def whole_fields(block: bytes) -> list[bytes]:
+    """What a block consists of: fields, and lines that are none, each without its last line feed."""
+    return _FIELD_END.split(block[: len(block) - len(blank_line(block))])
 
 
 def _name_of(field: bytes) -> bytes:

@@ -7,7 +7,7 @@ together with a migration that makes all rows anew.
 from collections.abc import Collection
 from typing import Final
 
-from mailwren.message.header import FieldSelector, blank_line
+from mailwren.message.header import blank_line, whole_fields
 
 _LISTED: Final = (
     *(b"from", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id", b"references", b"in-reply-to"),
@@ -22,7 +22,8 @@ _NOTED: Final = (
 """Fields that some programs ask for as well and few messages have: whether they are there is kept, not what is in them.
 """
 _BITS: Final = {name: 1 << place for place, name in enumerate((*_LISTED, *_NOTED))}
-_KNOWN: Final = FieldSelector(_BITS)
+_NAME_END: Final = b" \t\r\f\v"
+"""What may stand between a name and its colon (RFC 5322 §4.5)."""
 LISTED: Final = (1 << len(_LISTED)) - 1
 """The bits of the fields that are kept."""
 _LARGEST: Final = 4096
@@ -43,14 +44,14 @@ def list_fields(block: bytes) -> tuple[int, bytes | None]:
     """
     if not block.endswith(b"\n"):
         return 0, None
-    found = _KNOWN.usual_fields(block) or []
     present = 0
     kept: list[bytes] = []
-    for field in found:
-        bit = _BITS[field.partition(b":")[0].rstrip().lower()]
-        present |= bit
-        if bit <= LISTED:
-            kept.append(field)
-    blank = blank_line(block)
-    fields = b"\n".join(kept) + b"\n" + blank if kept else blank
-    return present, fields if len(fields) <= _LARGEST else None
+    for field in whole_fields(block):
+        bit = _BITS.get(field.partition(b":")[0].rstrip(_NAME_END).lower(), 0)
+        if bit:
+            present |= bit
+            if bit <= LISTED:
+                kept.append(field)
+    kept.append(blank_line(block))
+    result = b"\n".join(kept)
+    return present, result if len(result) <= _LARGEST else None

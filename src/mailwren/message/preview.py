@@ -13,7 +13,8 @@ _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd]+"
 )
 """Control characters and what senders pad their own previews with."""
-_WORDS: Final = limits.PREVIEW // 2 + 1
+_USUAL: Final = 2 * limits.PREVIEW
+"""Characters that mostly suffice to fill a line."""
 _TRIED: Final = 3
 """Texts that are looked at before a message counts as one without any."""
 
@@ -34,16 +35,24 @@ def preview(octets: Octets, root: Part) -> str:
 def _beginning(octets: Octets, part: Part) -> str:
     length = limits.PREVIEW_HTML if part.subtype == "html" else limits.PREVIEW_PLAIN
     text = "\n" + part_text(octets, part, length)
+    return _plain_line(text[:_USUAL]) or _readable_line(text)
+
+
+def _plain_line(text: str) -> str:
+    """The line where the text's first few hundred characters tell it, as they do of most; else empty."""
+    line = " ".join(_QUOTE.sub("", text).split() if "\n>" in text else text.split())[: limits.PREVIEW + 1]
+    if len(line) <= limits.PREVIEW or not (line.isascii() and line.isprintable()):
+        return ""
+    return line[: limits.PREVIEW].rstrip()
+
+
+def _readable_line(text: str) -> str:
     if "\n>" in text:
         return _one_line(_QUOTE.sub("", text)) or _one_line(text)
     return _one_line(text)
 
 
 def _one_line(text: str) -> str:
-    # With the blanks between them, half as many words are enough, if all of them are seen.
-    line = " ".join(text.split(None, _WORDS)[:_WORDS])[: limits.PREVIEW]
-    if line.isascii() and line.isprintable():
-        return line.rstrip()
     line = " ".join(text.split(None, limits.PREVIEW)[: limits.PREVIEW])[: limits.PREVIEW * 16]
     if not (line.isascii() and line.isprintable()):
         line = " ".join(_INVISIBLE.sub("", line).split())
@@ -52,8 +61,8 @@ def _one_line(text: str) -> str:
 
 def _readable(root: Part) -> list[Part]:
     """The texts, best first: plain ones that are no attachments, then others, those in enclosed messages at the end."""
-    if root.type == "text":
-        return [root]
+    if not root.children:
+        return [root] if root.type == "text" else []
     found: list[tuple[int, Part]] = []
     waiting = [(0, root)]
     while waiting:

@@ -15,8 +15,8 @@ from mailwren.base import limits
 from mailwren.message import charsets
 from mailwren.message.address import Address, first_address
 from mailwren.message.api import SortKeys
-from mailwren.message.base_subject import base_subject
-from mailwren.message.encoded_words import decode_header, unreadable_octets
+from mailwren.message.base_subject import BaseSubject, base_subject
+from mailwren.message.encoded_words import read_header
 from mailwren.message.header import Header, unfold
 from mailwren.message.message_ids import thread_identifiers
 from mailwren.message.text import header_charset
@@ -34,16 +34,14 @@ def sort_keys(header: Header, hint: str = "") -> SortKeys:
         header: the message's header.
         hint: charset that 8-bit octets of the header are tried in when they are not UTF-8.
     """
-    value = (header.get(b"subject") or b"")[:_LOOKED_AT]
-    octets = unreadable_octets(value, hint)
-    subject = base_subject(decode_header(value, hint) if octets is None else octets.decode("latin-1"))
+    subject = _subject((header.get(b"subject") or b"")[:_LOOKED_AT], hint)
     sender, display_sender = _first(header, b"from", hint)
     recipient, display_recipient = _first(header, b"to", hint)
     own, references = thread_identifiers(
         header.get(b"message-id"), header.get(b"references"), header.get(b"in-reply-to")
     )
     return SortKeys(
-        subject.text if octets is None else subject.text.translate(_UNREADABLE),
+        subject.text,
         subject.is_reply,
         _first(header, b"cc", hint)[0],
         sender,
@@ -59,6 +57,14 @@ def sort_keys_of(block: bytes) -> SortKeys:
     """The same out of a header block, for messages that came in before their keys were kept."""
     header = Header(block)
     return sort_keys(header, header_charset(header, block))
+
+
+def _subject(value: bytes, hint: str) -> BaseSubject:
+    text = read_header(value, hint)
+    if isinstance(text, str):
+        return base_subject(text)
+    found = base_subject(text.decode("latin-1"))
+    return BaseSubject(found.text.translate(_UNREADABLE), found.is_reply)
 
 
 def _first(header: Header, name: bytes, hint: str) -> tuple[str, str]:
@@ -97,9 +103,8 @@ def _display(address: Address | None, hint: str) -> str:
 
 
 def _name(value: bytes, hint: str) -> str:
-    value = value[:_LOOKED_AT]
-    octets = unreadable_octets(value, hint)
-    return decode_header(value, hint) if octets is None else _unreadable(octets)
+    text = read_header(value[:_LOOKED_AT], hint)
+    return text if isinstance(text, str) else _unreadable(text)
 
 
 def _text(octets: bytes, hint: str) -> str:

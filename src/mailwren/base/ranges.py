@@ -19,6 +19,10 @@ class RangeSet:
         """Build from ``(start, stop)`` pairs in any order and orientation; overlapping ones are merged."""
         starts: list[int] = []
         stops: list[int] = []
+        self._starts: Final = starts
+        self._stops: Final = stops
+        if not ranges:  # the usual set
+            return
         pairs = [(a, b) if a <= b else (b, a) for a, b in ranges]
         pairs.sort()
         for start, stop in pairs:
@@ -27,8 +31,6 @@ class RangeSet:
             else:
                 starts.append(start)
                 stops.append(stop)
-        self._starts: Final = starts
-        self._stops: Final = stops
 
     @classmethod
     def of(cls, numbers: Iterable[int]) -> "RangeSet":

@@ -253,8 +253,11 @@ class View:
         first_new = update.arrived[0] if update.exists is not None else self.count
         take = self._changed_here if self.uids is self.state.uids else self._changed_elsewhere
         # What was sent as it is now needs no look; a change of everything is told by the command that made it.
-        sent = RangeSet((each.first_uid, each.last_uid) for each in self._sent if each.modseq == self.state.modseq)
-        for start, stop in uid_spans(self.uids, self.untold.difference(sent), first_new):
+        untold = self.untold
+        sent = [(each.first_uid, each.last_uid) for each in self._sent if each.modseq == self.state.modseq]
+        if sent:
+            untold = untold.difference(RangeSet(sent))
+        for start, stop in uid_spans(self.uids, untold, first_new):
             update.flags.extend(take(start, stop))
 
     def _changed_here(self, start: int, stop: int) -> list[int]:

@@ -65,7 +65,8 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
         else:
             right = guess.right(number, positions)
             _answer_silently(session, selected, right, behind=behind, every=since is not None)
-        await session.breathe()
+        if done < len(uids):
+            await session.breathe()
     if guess is not None:
         await _tell_behind(session, selected, behind)
     code = conditional.modified(selected, refused, by_uid=request.by_uid) if refused else b""

@@ -134,6 +134,7 @@ class SqliteAccount:
             on_commit=self._committed,
             strict=shared.strict,
             states=self._states.known,
+            latest=self._states.latest,
         )
 
     # --- writing ------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from mailwren.store.sqlite.schema import LOG_CHANGED
 from mailwren.store.sqlite.transaction import Transaction
 from mailwren.store.values import FlagSet
 
-_ONE_CHANGE: Final = selection.OverUids(
+ONE_CHANGE: Final = selection.OverUids(
     "UPDATE message SET flags = ?, modseq = ? WHERE mailbox = ? AND flags = ? AND $UIDS"
 )
 _FEW_CHANGES: Final = 16
@@ -152,7 +152,7 @@ def _write(tx: Transaction, box: MailboxRow, uids: RangeSet, changes: Mapping[in
     """Write the new flags of those of some messages that have a flag set that changes."""
     if len(changes) == 1:
         ((old, new),) = changes.items()
-        _ONE_CHANGE.run(tx.connection, uids, new, modseq, box.id, old)
+        ONE_CHANGE.run(tx.connection, uids, new, modseq, box.id, old)
     elif len(changes) <= _FEW_CHANGES:
         pairs = chain.from_iterable(changes.items())
         _few_changes(len(changes)).run(tx.connection, uids, *pairs, modseq, box.id, *changes)

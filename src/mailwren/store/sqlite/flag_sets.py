@@ -73,6 +73,10 @@ class FlagSets:
         """The id of the set of these names in their order, if this process has met it."""
         return self._ids.get(text)
 
+    def known_change(self, flags: int, mode: FlagMode, names: tuple[str, ...]) -> FlagSetId | None:
+        """What a set becomes when flags are added, removed or replaced, if that was asked before."""
+        return self._changes.get((flags, mode, names))
+
     def _remember_set(self, flag_set: FlagSet) -> None:
         if len(self._sets) >= _CACHED:
             self._sets = {0: EMPTY}

@@ -32,6 +32,9 @@ MAILBOXES_BY_ID: Final = (
     "WHERE id IN (SELECT value FROM json_each(?))"
 )
 """Those whose keys are in a JSON array, in the same way."""
+_COUNT_FLAGS: Final = "UPDATE mailbox SET highest_modseq = (SELECT modseq + 1 FROM meta), unseen = unseen + ?"
+CHANGE_FLAGS: Final = f"{_COUNT_FLAGS} WHERE id = ? AND highest_modseq = ? RETURNING {_VALUES}"
+"""Count a change of flags, with the account's next mod-sequence, if nothing came since a mod-sequence."""
 _ROW: Final = f"SELECT {_VALUES}, members FROM mailbox WHERE id = ?"  # noqa: S608 - the same
 
 

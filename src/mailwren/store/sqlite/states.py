@@ -183,6 +183,11 @@ class States:
         state = self._states.get(mailbox)
         return state if state is not None and state.modseq == modseq else None
 
+    def latest(self, mailbox: MailboxId) -> MailboxState | None:
+        """The state of a mailbox, if nothing at all was committed since it was found to be up to date."""
+        state = self._states.get(mailbox)
+        return state if state is not None and self._current.get(mailbox) == self._version() else None
+
     def gone(self, mailboxes: Iterable[MailboxId]) -> None:
         """Mailboxes have been deleted."""
         for mailbox in mailboxes:

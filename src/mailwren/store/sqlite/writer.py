@@ -23,11 +23,12 @@ from mailwren.base.logs import log
 from mailwren.store.blobs.api import BlobStore
 from mailwren.store.durable import sync_folder
 from mailwren.store.errors import StoreUnavailable
-from mailwren.store.operations import Operation, Outcome
+from mailwren.store.operations import Operation, Outcome, SetFlags
 from mailwren.store.sqlite.commit import Committed, Committer, Prepared
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.flag_sets import FlagSets
+from mailwren.store.sqlite.quick_flags import Latest, QuickFlags, no_latest
 from mailwren.store.sqlite.requests import Request
 from mailwren.store.sqlite.transaction import States, no_states
 
@@ -62,6 +63,7 @@ class Writer:
         "_on_commit",
         "_path",
         "_queue",
+        "_quick_flags",
         "_strict",
         "_sync_timer",
         "_threads",
@@ -81,6 +83,7 @@ class Writer:
         on_commit: Callable[[Committed], None],
         strict: bool,
         states: States = no_states,
+        latest: Latest = no_latest,
     ) -> None:
         """Write through ``connection``, which nobody else may use; in memory (no path) everything runs at once."""
         self._connection: Final = connection
@@ -88,6 +91,7 @@ class Writer:
         self._threads: Final = threads
         self._path: Final = path
         self._committer: Final = Committer(connection, flags, blobs, states)
+        self._quick_flags: Final = QuickFlags(connection, flags, latest, self._committer.set_synced)
         self._blobs: Final = blobs
         self._clock: Final = clock
         self._on_commit: Final = on_commit
@@ -112,6 +116,10 @@ class Writer:
         """Carry out operations as one transaction, for a member or (``None``) the owner. Raises StoreError."""
         if self._closed:
             raise StoreUnavailable("the account is closed")
+        if len(operations) == 1 and member is None:
+            outcome = self._quickly(operations[0])
+            if outcome is not None:
+                return [outcome]
         request = Request(operations, self._loop.create_future(), member, strict=self._strict)
         if not self._at_once(request):
             self._enqueue(request)
@@ -134,6 +142,29 @@ class Writer:
             return False
         # Also where a commit is under way: it waits for the disk, and this one is ready when it is done.
         return request.stage_at_once(self._connection, self._blobs) and not self._busy and self._begin([request])
+
+    def _quickly(self, operation: Operation) -> Outcome | None:
+        """Carry out a change of few flags in the shortest way, if it is one and nothing stands in its way."""
+        if not isinstance(operation, SetFlags) or self._strict or self._executor is None:
+            return None
+        if self._busy or self._queue or self._distrusted or self._wal_pages > limits.WAL_PAGES:
+            return None
+        self._connection.set_busy_timeout(0)
+        try:
+            done = self._quick_flags.apply(operation)
+        except apsw.BusyError:
+            return None
+        except FAILURES as error:
+            self._distrusted |= isinstance(error, apsw.IOError)
+            raise as_store_error(error) from error
+        finally:
+            self._connection.set_busy_timeout(int(limits.DATABASE_BUSY_SECONDS * 1000))
+        if done is None:
+            return None
+        outcome, delta = done
+        if delta is not None:
+            self._finish((), Committed({operation.mailbox: delta}, synced=False))
+        return outcome
 
     def _begin(self, requests: Sequence[Request]) -> bool:
         """Carry out requests here, and let a thread wait for the disk; False: not possible, nothing was done."""

@@ -114,6 +114,47 @@ def test_equal_hints_go_out_once(loop: asyncio.AbstractEventLoop, buses: Callabl
     loop.run_until_complete(scenario())
 
 
+def test_a_flood_goes_out_merged(
+    loop: asyncio.AbstractEventLoop, buses: Callable[[], UnixBus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a hint that went out at once those of the next moment wait for its end, and go out together, each once."""
+    monkeypatch.setattr(limits, "BUS_PAUSE_SECONDS", 0.1)
+
+    async def scenario() -> None:
+        one, ear = buses(), Ear(buses())
+        start = loop.time()
+        one.publish(ALICE, MailboxId(1))
+        await ear.hear((ALICE, 1))
+        for _ in range(3):
+            for mailbox in (1, 2, 3):
+                one.publish(ALICE, MailboxId(mailbox))
+            await asyncio.sleep(0)
+        assert ear.hints == [(ALICE, 1)]
+        await ear.hear((ALICE, 3))
+        assert ear.hints == [(ALICE, 1), (ALICE, 1), (ALICE, 2), (ALICE, 3)]
+        assert loop.time() - start >= 0.09, "the flood did not wait"
+
+    loop.run_until_complete(scenario())
+
+
+def test_what_waits_goes_out_at_the_end(
+    loop: asyncio.AbstractEventLoop, buses: Callable[[], UnixBus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bus that is closed sends first what was still to wait."""
+    monkeypatch.setattr(limits, "BUS_PAUSE_SECONDS", 3600.0)
+
+    async def scenario() -> None:
+        one, ear = buses(), Ear(buses())
+        one.publish(ALICE, MailboxId(1))
+        await ear.hear((ALICE, 1))
+        one.publish(ALICE, MailboxId(2))
+        await asyncio.sleep(0)
+        one.close()
+        await ear.hear((ALICE, 2))
+
+    loop.run_until_complete(scenario())
+
+
 def test_process_that_starts_later_is_found(loop: asyncio.AbstractEventLoop, buses: Callable[[], UnixBus]) -> None:
     """A bus made right after another one published gets the next hint."""
 

@@ -412,6 +412,8 @@ BUS_DATAGRAM: Final = 8 * 1024
 """Octets of hints in one datagram: fits every system's default socket buffer many times."""
 BUS_PENDING: Final = 10_000
 """Hints kept for a process that is too busy to take them; beyond it the newest are lost, which costs latency only."""
+BUS_PAUSE_SECONDS: Final = 0.005
+"""Between two datagrams to the same processes: a hint after a quiet moment goes out at once, a flood of them merged."""
 BUS_RETRY_SECONDS: Final = 0.005
 """Pause until hints are offered again to a process whose socket was full; doubles while it stays so."""
 BUS_RETRY_SECONDS_MAX: Final = 1.0

@@ -23,6 +23,7 @@ from mailwren.server.common_counts import WorkerCounts
 from mailwren.server.core.kept_lines import KeptLines
 from mailwren.server.digest import Digests
 from mailwren.server.lookout import Lookout
+from mailwren.server.shared_news import SharedNews
 from mailwren.server.turns import Turns
 from mailwren.store.api import MailStore
 
@@ -68,6 +69,8 @@ class ServerContext:
     """How many processes share the memory that is meant for caches."""
     lines: KeptLines = field(init=False)
     """FETCH responses sent lately."""
+    shared_news: SharedNews = field(default_factory=SharedNews)
+    """Tells idling sessions what others like them were told."""
     lookout: Lookout | None = None
     """Keeps the event loop awake for a moment after an answer, where that is wanted."""
     search: SearchEngine = field(init=False)

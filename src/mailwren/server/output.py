@@ -22,6 +22,7 @@ class Output:
         connection: the octets' way in and out.
         language: the tag of the language to write to people in (RFC 5255 §3).
         progress: how far the command under way is.
+        handed_over: how often queued output went to the transport.
         in_literal: the output stops inside a response, where no other may begin.
     """
 
@@ -31,6 +32,7 @@ class Output:
         self.progress: Final = progress
         self.language = languages.DEFAULT
         self.in_literal = False
+        self.handed_over = 0
         self._output: list[bytes] = []
         self._output_size = 0
         self._slice_end = 0.0
@@ -59,12 +61,18 @@ class Output:
             return wire.status_line(tag, status, text, code)
         return wire.status_line(tag, status, self.translated(text), code, utf8=True)
 
+    @property
+    def queued(self) -> bytes:
+        """What is queued and not handed over yet."""
+        return b"".join(self._output)
+
     def hand_over(self) -> None:
         """Hand queued output to the transport."""
         if self._output:
             data = b"".join(self._output)
             self._output.clear()
             self._output_size = 0
+            self.handed_over += 1
             self.connection.write(data)
             self.progress.spoken()
 

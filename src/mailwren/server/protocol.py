@@ -160,6 +160,11 @@ class ImapProtocol(asyncio.Protocol):
             self._waiter.set_result(None)
 
     @property
+    def waiting(self) -> bool:
+        """Whether the session waits, and nothing has woken it yet."""
+        return self._waiter is not None and not self._waiter.done()
+
+    @property
     def paused(self) -> bool:
         """Whether the client reads too slowly to be sent more, or is gone."""
         return self._writable is not None or self._closed

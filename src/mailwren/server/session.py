@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mailwren.server.ext.annotation_notices import AnnotationWatch
     from mailwren.server.ext.notify import Notifications
     from mailwren.server.features import Features, LiteralPolicy
+    from mailwren.server.shared_news import News
     from mailwren.store.api import Account
     from mailwren.store.operations import Operation, Outcome
 
@@ -471,8 +472,28 @@ class Session(Exchange):
         here = selected is not None and selected.account.id == account_id and mailbox in (selected.id, 0)
         if here or (not mailbox and annotation_notices.watches(self)):
             self._mailbox_hint = True
-            if self.idling or self.notifications is not None:
+            if self.notifications is not None:
                 self.connection.wake()
+            elif self.idling:
+                self.context.shared_news.tell(self)
+
+    def is_own(self, account: "Account") -> bool:
+        """Whether it is the account of the user who logged in."""
+        return account is self._account
+
+    def take_over(self, news: "News") -> None:
+        """Tell the client what another one was told that stood at the same place."""
+        assert self.selected is not None
+        self._mailbox_hint = False
+        selected, after = self.selected, news.after
+        selected.view.follow(news.uids, after.messages, after.told, after.complete)
+        selected.modseq_due = after.modseq_due
+        if selected.keywords != after.keywords:
+            selected.keywords = after.keywords
+        if not news.flag_sets <= selected.flag_sets:
+            selected.flag_sets |= news.flag_sets
+        self.send(news.octets)
+        self.hand_over()
 
     def _is_shut_out(self) -> bool:
         """Whether the user was disabled or removed meanwhile: looked up when anything in the directory changed."""

@@ -129,6 +129,15 @@ class View:
         return self.told == state.modseq and self.uids is state.uids and self.count == len(state.uids)
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing is noted of messages that are to be told of later."""
+        return not (self._sent or self._arrived or self._fresh)
+
+    def follow(self, uids: "array[int]", count: int, told: ModSeq, complete: ModSeq) -> None:
+        """The client was told what another one was told that knew the same: it stands where that one stands."""
+        self.uids, self.count, self.told, self.complete = uids, count, told, complete
+
+    @property
     def stale(self) -> bool:
         """Whether messages that the client still counts have gone away."""
         return bool(self.missing())

@@ -13,15 +13,18 @@ if TYPE_CHECKING:
 async def run_idle(session: "Session", _arguments: NoArguments, _request: Request) -> Completion | None:
     """Push changes; there is no time limit, and DONE may share its packet with the next command."""
     session.connection.framer.expect_line()
+    shared_news = session.context.shared_news
     session.idling = True
     session.send(b"+ idling\r\n")
     try:
         line: bytes | None = None
         while line is None:
             await session.context.turns.begin()  # one change can wake hundreds of sessions
+            standing = shared_news.standing(session)
             await session.tell(may_expunge=True)
             session.tell_modseq()
             await session.tell_others()
+            shared_news.keep(session, standing)
             await session.flush()
             line = await session.wait_for_line()
     finally:

@@ -37,6 +37,7 @@ _SEQUENCE_SET: Final = re.compile(rb"[0-9*:,]++|\$")
 _SEQUENCE_RANGE: Final = re.compile(rb"(?:\*|[1-9][0-9]{0,9})(?::(?:\*|[1-9][0-9]{0,9}))?+")
 _WORD_LIST: Final = re.compile(rb"\(([^()\"{\x00-\x1f\x7f-\xff]*+)\)")
 _FLAG: Final = re.compile(rb"[^\x00-\x20\x7f(){\"]++")
+_ZERO: Final = ord("0")
 _DATE: Final = re.compile(rb"[0-9A-Za-z\-]++")
 
 NUMBER_MAX: Final = 2**32 - 1
@@ -285,6 +286,8 @@ class Scanner:
     def sequence_set(self) -> SequenceSet:
         """``sequence-set = (seq-number / seq-range) ["," sequence-set] / "$"``."""
         text = self.match(_SEQUENCE_SET, "message numbers")[0]
+        if text.isdigit() and 0 < (number := int(text)) <= NUMBER_MAX and text[0] != _ZERO:
+            return SequenceSet(((number, number),))  # the usual case, and one message's cost is mostly ours
         if text == b"$":
             return SequenceSet(saved=True)
         return SequenceSet(tuple(_sequence_range(part) for part in text.split(b",")))

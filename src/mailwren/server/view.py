@@ -111,6 +111,10 @@ class View:
         """
         if messages.saved:
             return list(uid_spans(self.uids, saved, self.count))
+        if len(messages.ranges) == 1 and not by_uid:
+            start, stop = messages.ranges[0]
+            if 0 < start <= stop <= self.count:
+                return [(start - 1, stop)]
         if by_uid:
             return list(uid_spans(self.uids, messages.resolve(self.last_uid()), self.count))
         if messages.largest_number > self.count or (self.count == 0 and messages.has_star):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from mailwren.base.ids import FlagSetId
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import Fetch, FetchItem
-from mailwren.imap.ext.condstore import MODSEQ_ITEM
 from mailwren.server.core.fetch_plan import FetchPlan, plan_of
 from mailwren.server.core.fetch_sender import Sender
 from mailwren.server.ext import condstore, messagelimit
@@ -30,7 +29,7 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     selected = session.mailbox
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
     plan = _plan(session, arguments, request)
-    if MODSEQ_ITEM in arguments.items:
+    if plan.asks_modseq:
         condstore.enable(session)
     if arguments.modifiers:
         messagelimit.check_page(session, arguments)
@@ -43,6 +42,16 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     if newly_seen or plan.tells_flags:
         tell_new_keywords(session, selected)
     sender = Sender(session, selected, plan, newly_seen)
+    if len(spans) == 1 and spans[0][1] - spans[0][0] <= plan.batch:
+        await sender.send(range(*spans[0]))
+    else:
+        await _send_batches(session, sender, plan, spans)
+    sender.complain(request)
+    return None
+
+
+async def _send_batches(session: "Session", sender: Sender, plan: FetchPlan, spans: Sequence[Span]) -> None:
+    """Send much of it, others having their turn between."""
     done, goal = 0, count(spans)
     groups: Iterable[Sequence[int]] = batches(spans, plan.batch)
     for positions in reversed(list(groups)) if sender.descends else groups:
@@ -50,8 +59,6 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
         await sender.send(positions)
         await session.breathe()
         done += len(positions)
-    sender.complain(request)
-    return None
 
 
 def _plan(session: "Session", arguments: Fetch, request: Request) -> FetchPlan:

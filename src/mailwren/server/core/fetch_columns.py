@@ -75,13 +75,14 @@ class Batch:
     def of(cls, session: "Session", selected: "Selected", positions: Sequence[int]) -> "Batch":
         """The messages at positions of the session's view, at least one, ascending."""
         view, state = selected.view, selected.state
-        columns = (state.uids, state.contents, state.flags, state.modseqs)
         first, stop = positions[0], positions[-1] + 1
         numbers: Sequence[int] = range(first + 1, stop + 1)
         if view.uids is state.uids and len(positions) == stop - first:
-            uids, contents, flags, modseqs = (column[first:stop] for column in columns)
+            uids, contents = state.uids[first:stop], state.contents[first:stop]
+            flags, modseqs = state.flags[first:stop], state.modseqs[first:stop]
         else:
             numbers, indexes = _present(selected, positions)
+            columns = (state.uids, state.contents, state.flags, state.modseqs)
             uids, contents, flags, modseqs = (
                 array(column.typecode, map(column.__getitem__, indexes)) for column in columns
             )

@@ -37,6 +37,8 @@ class FetchPlan:
     """Lines may be kept for the next time."""
     tells_flags: bool
     tells_modseqs: bool
+    asks_modseq: bool
+    """It was asked for by itself, which tells that the client keeps them (RFC 7162 §3.1)."""
     sets_seen: bool
     """Whoever asks reads the message, unless nobody is to know of it (RFC 9051 §6.4.5)."""
     has_annotations: bool
@@ -79,6 +81,7 @@ def _plan(items: tuple[FetchItem, ...], with_uid: bool, with_modseq: bool) -> Fe
         lasting=all(column.lasting for column in columns),
         tells_flags=FLAGS in ordered,
         tells_modseqs=MODSEQ_ITEM in ordered,
+        asks_modseq=MODSEQ_ITEM in items,
         sets_seen=any(map(_sets_seen, items)),
         has_annotations=any(item.name == ANNOTATION for item in ordered),
     )

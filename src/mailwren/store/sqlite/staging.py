@@ -31,8 +31,8 @@ _HEADER_PAYS: Final = 1024
 _BODY_PAYS: Final = 16 * 1024
 """Octets of a message up to which it stays as it is: its four pages are read in half the time that decompressing takes.
 
-Most octets of most people's mail are in larger messages. These are compressed where they become half as large, as texts do. Attachments in base64 would save a quarter and
-take longest to read: longer than SQLite and the network together.
+Most octets of most people's mail are in larger messages. These are compressed where they become half as large, as texts
+do. Attachments in base64 would save a quarter and take longest to read: longer than SQLite and the network together.
 """
 _HASH_CHUNK: Final = 1024 * 1024
 

@@ -134,6 +134,8 @@ ROWS_IN_PARTS: Final = 100_000
 """Messages of a mailbox that is read in parts at the same time: with fewer, opening more connections takes longer."""
 ROWS_PARTS: Final = 4
 """Such parts: one for each core of a small machine, and some that wait for the disk."""
+LINES_PERIODS: Final = 60
+"""Heartbeats, of ten seconds each, after which such responses are let go of: people's devices ask within minutes."""
 STATES_CACHE: Final = 4_000_000
 """Messages whose numbers and flags are kept in memory with no session looking at them, 24 octets each."""
 STORE_THREADS: Final = 8

@@ -149,6 +149,7 @@ class ServerContext:
             await asyncio.sleep(seconds)
             now = self.clock()
             self.digests.look_again()
+            self.lines.tick()
             for number, session in enumerate(list(self.sessions)):
                 session.heartbeat(now)
                 if number % _HEARTBEATS_AT_ONCE == _HEARTBEATS_AT_ONCE - 1:

@@ -90,6 +90,22 @@ def test_what_was_used_longest_ago_goes_first() -> None:
     assert kept.find(KEY, origin()) is None
 
 
+def test_what_nobody_asks_for_is_let_go_of() -> None:
+    """Memory comes back after a while; what was used meanwhile stays as long again."""
+    kept = KeptLines(10_000)
+    for first in (1, 2):
+        kept.keep(KEY._replace(first=first), origin(), b"lines")
+    for _ in range(limits.LINES_PERIODS):
+        kept.tick()
+    assert kept.find(KEY._replace(first=1), origin()) == b"lines"
+    kept.tick()
+    assert kept.find(KEY._replace(first=2), origin()) is None
+    assert kept.find(KEY._replace(first=1), origin()) == b"lines"
+    for _ in range(limits.LINES_PERIODS + 1):
+        kept.tick()
+    assert kept.size == 0
+
+
 async def prepared(context: ServerContext, *, mailbox: bytes = b"INBOX") -> Client:
     """A client of a user that has many small messages."""
     client = Client(context, Features())

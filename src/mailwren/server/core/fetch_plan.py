@@ -1,7 +1,6 @@
 """What a FETCH command's items come to: worked out once for all commands that ask for the same."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 
 from mailwren.imap.core.arguments import FetchItem
@@ -26,6 +25,8 @@ _FIELDS: Final = 1000
 class FetchPlan:
     """How some items are answered."""
 
+    asked: tuple[FetchItem, ...]
+    """As they were asked for."""
     items: tuple[FetchItem, ...]
     """Each once, in the order of the answer."""
     columns: tuple[Column, ...]
@@ -49,20 +50,27 @@ class FetchPlan:
         return repr(self.items)
 
 
+_known: Final[dict[tuple[int, bool, bool], FetchPlan]] = {}
+"""By the identity of the items, which the parser hands out again: a plan has them, so that none has it after them."""
+
+
 def plan_of(items: tuple[FetchItem, ...], *, with_uid: bool = False, with_modseq: bool = False) -> FetchPlan:
     """The plan for items as they were asked for, with UID before and MODSEQ behind them if need be."""
-    return (_known_plan if _is_short(items) else _plan)(items, with_uid, with_modseq)
+    key = (id(items), with_uid, with_modseq)
+    plan = _known.get(key)
+    if plan is None:
+        plan = _plan(items, with_uid, with_modseq)
+        if _is_short(items):
+            if len(_known) >= _PLANS:
+                _known.clear()
+            _known[key] = plan
+    return plan
 
 
 def _is_short(items: tuple[FetchItem, ...]) -> bool:
     if len(items) > _ITEMS or any(item.entries for item in items):
         return False
     return sum(len(name) for item in items if item.section is not None for name in item.section.fields) <= _FIELDS
-
-
-@lru_cache(maxsize=_PLANS)
-def _known_plan(items: tuple[FetchItem, ...], with_uid: bool, with_modseq: bool) -> FetchPlan:
-    return _plan(items, with_uid, with_modseq)
 
 
 def _plan(items: tuple[FetchItem, ...], with_uid: bool, with_modseq: bool) -> FetchPlan:
@@ -74,6 +82,7 @@ def _plan(items: tuple[FetchItem, ...], with_uid: bool, with_modseq: bool) -> Fe
     ordered = tuple(in_gmails_order(distinct))
     columns = tuple(map(column_of, ordered))
     return FetchPlan(
+        items,
         ordered,
         columns,
         max(1, _BATCH // (sum(column.weight for column in columns) or 1)),

@@ -6,8 +6,10 @@ made of is the same, compared by value. So nothing is ever to be told of changes
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from mailwren.base import limits
 from mailwren.base.ids import ContentId, Uid
 from mailwren.base.ranges import RangeSet
 
@@ -47,42 +49,64 @@ class LinesKey(NamedTuple):
     """The message number of the first one."""
 
 
+@dataclass(slots=True)
+class _Entry:
+    """Lines, what they were made of, and in which period they were used last."""
+
+    origin: Origin
+    lines: bytes
+    period: int
+
+    @property
+    def size(self) -> int:
+        """Octets that it takes, about."""
+        return len(self.lines) + self.origin.size + _OVERHEAD
+
+
 class KeptLines:
     """A bounded memory of lines; those used longest ago go first. Used on the event loop."""
 
-    __slots__ = ("_entries", "_limit", "_size")
+    __slots__ = ("_entries", "_limit", "_period", "_size")
 
     def __init__(self, limit: int) -> None:
         """Keep up to ``limit`` octets."""
         self._limit: Final = limit
-        self._entries: Final[OrderedDict[LinesKey, tuple[Origin, bytes]]] = OrderedDict()
+        self._entries: Final[OrderedDict[LinesKey, _Entry]] = OrderedDict()
+        self._period = 0
         self._size = 0
 
     def find(self, key: LinesKey, origin: Origin) -> bytes | None:
         """The lines, if they are kept and were made of the very same."""
         entry = self._entries.get(key)
-        if entry is None or entry[0] != origin:
+        if entry is None or entry.origin != origin:
             return None
+        entry.period = self._period
         self._entries.move_to_end(key)
-        return entry[1]
+        return entry.lines
 
     def keep(self, key: LinesKey, origin: Origin, lines: bytes) -> None:
         """Keep lines instead of what there is under the key."""
         former = self._entries.pop(key, None)
         if former is not None:
-            self._size -= _size(*former)
-        if _size(origin, lines) > self._limit // 8:
+            self._size -= former.size
+        entry = _Entry(origin, lines, self._period)
+        if entry.size > self._limit // 8:
             return
-        self._size += _size(origin, lines)
-        self._entries[key] = (origin, lines)
+        self._size += entry.size
+        self._entries[key] = entry
         while self._size > self._limit:
-            self._size -= _size(*self._entries.popitem(last=False)[1])
+            self._drop_oldest()
+
+    def tick(self) -> None:
+        """A period is over: let go of what was not used for ``limits.LINES_PERIODS`` of them."""
+        self._period += 1
+        while self._entries and self._period - next(iter(self._entries.values())).period > limits.LINES_PERIODS:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self._size -= self._entries.popitem(last=False)[1].size
 
     @property
     def size(self) -> int:
         """Octets that everything takes, about."""
         return self._size
-
-
-def _size(origin: Origin, lines: bytes) -> int:
-    return len(lines) + origin.size + _OVERHEAD

@@ -43,7 +43,9 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
         tell_new_keywords(session, selected)
     sender = Sender(session, selected, plan, newly_seen)
     if len(spans) == 1 and spans[0][1] - spans[0][0] <= plan.batch:
-        await sender.send(range(*spans[0]))
+        positions = range(*spans[0])
+        session.progress.report(0, len(positions))
+        await sender.send(positions)
     else:
         await _send_batches(session, sender, plan, spans)
     sender.complain(request)

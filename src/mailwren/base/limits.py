@@ -128,6 +128,8 @@ BLOB_FRAME: Final = 256 * 1024
 """Octets compressed together in a file: a range is read at the cost of one frame, and memory stays bounded."""
 BLOB_CACHE: Final = 32 * 1024 * 1024
 """Decompressed octets kept by a process: a message read piece by piece is decompressed once."""
+INTRODUCTIONS: Final = 2000
+"""Answers to SELECT kept by a process, of some 700 octets each: mailboxes that are selected again and again."""
 LINES_CACHE: Final = 64 * 1024 * 1024
 """Octets of FETCH responses kept by a process: what lists of some 50,000 messages need, for the next device."""
 ROWS_IN_PARTS: Final = 100_000

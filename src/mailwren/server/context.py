@@ -20,6 +20,7 @@ from mailwren.search.evaluate import SearchEngine
 from mailwren.search.index.asking import Indexes
 from mailwren.search.sorting import Sorter
 from mailwren.server.common_counts import WorkerCounts
+from mailwren.server.core.introductions import Introductions
 from mailwren.server.core.kept_lines import KeptLines
 from mailwren.server.digest import Digests
 from mailwren.server.lookout import Lookout
@@ -69,6 +70,8 @@ class ServerContext:
     """How many processes share the memory that is meant for caches."""
     lines: KeptLines = field(init=False)
     """FETCH responses sent lately."""
+    introductions: Introductions = field(default_factory=lambda: Introductions(limits.INTRODUCTIONS))
+    """What SELECT said lately."""
     shared_news: SharedNews = field(default_factory=SharedNews)
     """Tells idling sessions what others like them were told."""
     lookout: Lookout | None = None

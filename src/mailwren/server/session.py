@@ -148,6 +148,10 @@ class Session(Exchange):
         if self.selected is not None:
             await self.selected.refresh()
 
+    def looked(self) -> None:
+        """The command under way has opened the selected mailbox: it is up to date."""
+        self._looked = True
+
     async def tell(self, *, may_expunge: bool, refresh: bool = True, with_uid: bool = False) -> None:
         """Tell the client what changed in its mailbox (RFC 9051 §5.2, §7.5.1), with UIDs after a UID command."""
         self._mailbox_hint = False  # first: a hint that comes while we look is for the next time

@@ -34,6 +34,7 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
     place = await session.places.find(arguments.mailbox)
     place.require("r")
     state = await place.account.open_mailbox(place.mailbox.id)
+    session.looked()
     read_only = request.name == b"EXAMINE"
     selected = Selected(
         place.account, place.mailbox.id, state, View(state), place.name, read_only, frozenset(), place.rights
@@ -44,12 +45,24 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
         await selected.claim_recent()
     session.select(selected)
     await _introduce(session, place, selected, request.denormalized.get(arguments.mailbox))
+    condstore.send_highest_modseq(session, selected.view.complete)
     if resync is not None:
         await tell_what_changed(session, selected, resync)
     return Completion(code=b"READ-ONLY" if selected.says_read_only() else b"READ-WRITE")
 
 
 async def _introduce(session: "Session", place: "Place", selected: Selected, old_name: str | None) -> None:
+    """Say what a client must know of a mailbox. IMAP4rev2's introduction tells what is around it as well."""
+    introductions = session.context.introductions
+    if session.rev2:
+        await _make_introduction(session, place, selected, old_name)
+    elif not introductions.say(session, selected):
+        said = len(session.queued)
+        await _make_introduction(session, place, selected, old_name)
+        introductions.keep(session, selected, session.queued[said:])
+
+
+async def _make_introduction(session: "Session", place: "Place", selected: Selected, old_name: str | None) -> None:
     mailbox, view = selected.state.mailbox, selected.view
     selected.keywords = notices.keywords_in_use(selected)
     send = session.send
@@ -70,7 +83,6 @@ async def _introduce(session: "Session", place: "Place", selected: Selected, old
     largest = None if selected.read_only else limits.ANNOTATION_VALUE
     session.say(b"OK", "Annotations of messages", annotations_code(largest))
     session.say(b"OK", "Mailbox id", mailbox_id_code(mailbox.object_id))
-    condstore.send_highest_modseq(session, view.complete)
 
 
 def _first_unseen(selected: Selected) -> int | None:

@@ -49,7 +49,9 @@ class _Batch:
     @property
     def is_full(self) -> bool:
         """Whether it is to be written."""
-        return len(self.contents) >= limits.INDEX_CONTENTS or self.postings >= limits.INDEX_POSTINGS
+        if len(self.contents) >= limits.INDEX_CONTENTS or self.postings >= limits.INDEX_POSTINGS:
+            return True
+        return sum(map(len, self.words.values())) >= limits.INDEX_DISTINCT
 
     def add(self, document: Document) -> None:
         """Take in one more message, of a higher content id than all before."""

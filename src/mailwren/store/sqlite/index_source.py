@@ -26,8 +26,8 @@ from mailwren.store.sqlite.rows import fetch, fetch_value
 from mailwren.store.sqlite.schema import MIGRATIONS, PLACE_COMPRESSED, PLACE_FILE
 
 _CONTENTS: Final = (
-    "SELECT c.id, c.email_id, c.size, b.place, b.size, b.hash, w.parts FROM content c JOIN blob b ON b.id = c.blob "
-    "JOIN content_wire w ON w.id = c.id WHERE c.id BETWEEN ? AND ? ORDER BY c.id LIMIT ?"
+    "SELECT c.id, c.email_id, c.size, b.place, b.size, b.hash, w.parts, b.data FROM content c "
+    "JOIN blob b ON b.id = c.blob JOIN content_wire w ON w.id = c.id WHERE c.id BETWEEN ? AND ? ORDER BY c.id LIMIT ?"
 )
 
 
@@ -42,6 +42,8 @@ class StoredContent:
     blob_size: int
     blob: bytes
     parts: bytes
+    data: bytes | None
+    """As it is stored, unless that is in a file: read together with others, at most ``limits.BLOB_IN_DATABASE``."""
 
 
 class IndexSource:
@@ -131,7 +133,6 @@ class IndexSource:
 
     @translated
     def _stored(self, content: StoredContent) -> bytes:
-        data = fetch_value(self._connection, "SELECT data FROM blob WHERE hash = ?", (content.blob,))
-        if data is None:
-            raise MessageDamaged("the message is no longer stored")
-        return decompressed(data, content.blob_size) if content.place == PLACE_COMPRESSED else bytes(data)
+        if content.data is None:
+            raise MessageDamaged("the message is not stored")
+        return decompressed(content.data, content.blob_size) if content.place == PLACE_COMPRESSED else content.data

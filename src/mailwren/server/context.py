@@ -175,5 +175,5 @@ class ServerContext:
     def tell_progress(self) -> None:
         """Tell clients that have waited long without a word."""
         now = self.clock()
-        for session in list(self.working):
+        for session in [each for each in self.working if not each.idling]:
             session.progress.tick(now)

@@ -1,6 +1,7 @@
 """``mailwren serve``: bind, start one worker or several, pass signals on, restart what fell over."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -85,8 +86,16 @@ def _run_worker(worker: Worker, ready: Callable[[], object]) -> int:
 
     # Threads of the store hold the interpreter for long stretches; the event loop gets its turn sooner.
     sys.setswitchinterval(0.001)
+    _look_for_cycles_seldom()
     uvloop.run(main())
     return 0
+
+
+def _look_for_cycles_seldom() -> None:
+    """Next to nothing here is garbage in cycles, and thousands of sessions are much to look through for it."""
+    gc.collect()
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(limits.GARBAGE_OBJECTS, *gc.get_threshold()[1:])
 
 
 class _Supervisor:

@@ -134,5 +134,5 @@ class IndexSource:
     @translated
     def _stored(self, content: StoredContent) -> bytes:
         if content.data is None:
-            raise MessageDamaged("the message is not stored")
+            raise MessageDamaged("the message is no longer stored")
         return decompressed(content.data, content.blob_size) if content.place == PLACE_COMPRESSED else content.data

@@ -139,7 +139,7 @@ ROWS_PARTS: Final = 4
 LINES_PERIODS: Final = 60
 """Heartbeats, of ten seconds each, after which such responses are let go of: people's devices ask within minutes."""
 STATES_CACHE: Final = 4_000_000
-"""Messages whose numbers and flags are kept in memory with no session looking at them, 24 octets each."""
+"""Messages kept in memory with no session looking at them: 24 octets each, 28 where flags are searched."""
 STORE_THREADS: Final = 8
 """Transactions of different accounts at a time: enough to keep a disk busy with syncs."""
 DATABASE_BUSY_SECONDS: Final = 10.0

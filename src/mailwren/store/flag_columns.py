@@ -21,6 +21,8 @@ _OTHERS: Final = tuple(place for place in range(_WIDTH) if place != _LOW)
 _SAME: Final = bytes(range(256))
 _FEW: Final = 32
 """Ids that are sooner looked at one by one."""
+_MANY: Final = 8192
+"""Ids that are looked at together where only the first of its kind is wanted."""
 
 
 def compact(flags: "array[int]") -> Column:
@@ -60,6 +62,17 @@ def marks(column: Column, chosen: Collection[int]) -> bytes:
         if each < 256:
             table[each] = 1
     return column.translate(table)
+
+
+def first_place(flags: "array[int]", chosen: Collection[int], start: int, stop: int) -> int | None:
+    """The first place between two where one of the chosen ids is."""
+    length = _FEW  # it is often near, and else far away
+    while start < stop:
+        place = marks(compact(flags[start : min(start + length, stop)]), chosen).find(1)
+        if place >= 0:
+            return start + place
+        start, length = start + length, _MANY
+    return None
 
 
 def replaced(flags: "array[int]", changes: Mapping[int, int]) -> "array[int]":

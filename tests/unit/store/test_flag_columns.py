@@ -2,11 +2,13 @@
 
 from array import array
 from collections import Counter
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwren.store.flag_columns import compact, counts, distinct, marks, replaced
+from mailwren.store import flag_columns
+from mailwren.store.flag_columns import compact, counts, distinct, first_place, marks, replaced
 
 SMALL = st.integers(0, 255)
 ANY = st.one_of(st.integers(0, 5), SMALL, st.sampled_from([256, 257, 65_536, 2**31, 2**32 - 1]))
@@ -31,3 +33,12 @@ def test_each_id_is_taken_for_what_it_is(ids: list[int], changes: dict[int, int]
     assert list(replaced(flags, changes)) == [changes.get(each, each) for each in ids]
     assert list(flags) == ids
     assert list(marks(compact(flags), chosen)) == [int(each in chosen) for each in ids]
+
+
+@given(COLUMNS, st.sets(ANY, max_size=3), st.integers(0, 80), st.integers(0, 80))
+def test_the_first_place(ids: list[int], chosen: set[int], start: int, length: int) -> None:
+    """It is the first one within the bounds, however far."""
+    stop = min(start + length, len(ids))
+    places = [place for place in range(start, stop) if ids[place] in chosen]
+    with patch.object(flag_columns, "_MANY", 33):
+        assert first_place(array("I", ids), chosen, start, stop) == (places[0] if places else None)

@@ -15,6 +15,7 @@ from mailwren.server.ext.qresync import narrow
 from mailwren.server.notices import tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
+from mailwren.store.flag_columns import first_place
 from mailwren.store.operations import FlagMode, FlagsSet, SetFlags
 
 if TYPE_CHECKING:
@@ -109,6 +110,6 @@ def _any_unseen(selected: "Selected", spans: Sequence[Span]) -> bool:
     if not unseen:
         return False
     if view.uids is state.uids:
-        return any(not unseen.isdisjoint(state.flags[start:stop]) for start, stop in spans)
+        return any(first_place(state.flags, unseen, start, stop) is not None for start, stop in spans)
     indexes = (state.index(view.uid(position)) for start, stop in spans for position in range(start, stop))
     return any(index is not None and state.flags[index] in unseen for index in indexes)

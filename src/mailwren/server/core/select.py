@@ -16,6 +16,7 @@ from mailwren.server.ext.qresync import resync_of, tell_what_changed
 from mailwren.server.selected import Selected
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import View
+from mailwren.store.flag_columns import first_place
 
 if TYPE_CHECKING:
     from mailwren.server.places import Place
@@ -90,4 +91,4 @@ def _first_unseen(selected: Selected) -> int | None:
     if not state.mailbox.unseen:
         return None
     unseen = {flags for flags in state.flag_set_ids() if not selected.account.flag_set(FlagSetId(flags)).seen}
-    return next((index for index, flags in enumerate(state.flags) if flags in unseen), None)
+    return first_place(state.flags, unseen, 0, len(state.flags))

@@ -91,6 +91,10 @@ class States:
             if state is not None and self._current.get(mailbox) == version:
                 self._cache.touch(state)
                 return state
+            if state is not None and self._is_unchanged(state):
+                self._current[mailbox] = version
+                self._cache.touch(state)
+                return state
             refreshed = self._little(mailbox, state)
             if refreshed is None:
                 refreshed = await self._much(mailbox, state)
@@ -107,13 +111,18 @@ class States:
 
     @translated
     def _little(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
-        """What is new, if that is little; nothing new is the usual case and costs one point read."""
-        if state is None:
-            return self._reading.refreshed(self._reader, mailbox, None, within=limits.ROWS_AT_ONCE)
-        now = self._reading.mailbox(self._reader, mailbox)
-        if now is None or now.highest_modseq == state.modseq:
-            return Refreshed(_known(state), now)
-        return self._reading.refreshed(self._reader, mailbox, _known(state), within=limits.ROWS_AT_ONCE)
+        """What is new, if that is little."""
+        known = None if state is None else _known(state)
+        return self._reading.refreshed(self._reader, mailbox, known, within=limits.ROWS_AT_ONCE)
+
+    @translated
+    def _is_unchanged(self, state: MailboxState) -> bool:
+        """Take in the mailbox's row, where that is all that can be new: the usual case, and one point read."""
+        now = self._reading.mailbox(self._reader, state.mailbox.id)
+        if now is None or now.highest_modseq != state.modseq:
+            return False
+        state.mailbox = now
+        return True
 
     async def _much(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
         """What is new, read in the thread, once for all who wait for it."""

@@ -39,6 +39,11 @@ class CommitThreads:
             self._threads.append(thread)
             thread.start()
 
+    @property
+    def working(self) -> bool:
+        """Whether any work is not finished yet."""
+        return len(self._idle) < len(self._threads)
+
     def close(self) -> None:
         """End the threads when their work is done, and wait for that."""
         for _ in self._threads:

@@ -1,9 +1,6 @@
 """The rows of a message's immutable part: blob, content, and its thread."""
 
-from array import array
 from datetime import UTC, datetime
-
-import apsw
 
 from mailwren.base.ids import ContentId
 from mailwren.store.sqlite import sort_rows
@@ -75,12 +72,13 @@ def _thread(tx: Transaction, staged: Staged, content: ContentId) -> int:
     keys = staged.thread_keys
     if not keys:
         return content
-    known: int | None = fetch_value(
-        tx.connection,
-        "SELECT min(thread) FROM thread_reference WHERE hash IN (SELECT value FROM carray(?))",
-        (apsw.carray(array("q", keys)),),
-    )
-    thread: int = content if known is None else known
+    threads: dict[int, int] = {}
     for key in keys:
-        tx.execute("INSERT OR IGNORE INTO thread_reference VALUES(?, ?)", (key, thread))
+        known = fetch_value(tx.connection, "SELECT thread FROM thread_reference WHERE hash = ?", (key,))
+        if known is not None:
+            threads[key] = known
+    thread = min(threads.values(), default=content)
+    for key in dict.fromkeys(keys):
+        if key not in threads:
+            tx.execute("INSERT INTO thread_reference VALUES(?, ?)", (key, thread))
     return thread

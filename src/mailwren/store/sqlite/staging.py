@@ -14,6 +14,7 @@ import apsw
 import zstandard
 
 from mailwren.base import limits
+from mailwren.message.api import Part
 from mailwren.message.list_fields import list_fields
 from mailwren.message.parse import parse_message
 from mailwren.message.sections import dump_part
@@ -33,6 +34,7 @@ _BODY_PAYS: Final = 16 * 1024
 
 Most octets of most people's mail are in larger messages. These are compressed where they become half as large, as texts
 do. Attachments in base64 would save a quarter and take longest to read: longer than SQLite and the network together.
+So with those, where they are more than half of a message, it is not even tried.
 """
 _HASH_CHUNK: Final = 1024 * 1024
 
@@ -66,6 +68,8 @@ class Staged:
     fields: tuple[int, bytes | None]
     thread_keys: list[int]
     """Hashes of its own message-id (first, if it has one) and of those it refers to."""
+    packs: bool
+    """Whether compressing it may pay."""
 
     def email_id(self, seconds: int, zone: int) -> str:
         """EMAILID: the same for the same octets with the same internal date.
@@ -122,6 +126,7 @@ def stage(octets: Octets, connection: apsw.Connection, blobs: BlobStore, structu
         sort_row(parsed.sort_keys),
         list_fields(header),
         [thread_key(each) for each in keys],
+        parsed.size > _BODY_PAYS and 2 * _in_base64(parsed.root) < parsed.size,
     )
     if staged.place == PLACE_FILE:
         # A row alone is no promise: its file may have been lost, and then these octets bring it back.
@@ -139,10 +144,17 @@ def write_blob(staged: Staged, blobs: BlobStore) -> None:
             blobs.put(view, staged.hash)
         return
     staged.place, staged.data = PLACE_RAW, bytes(staged.octets)
-    if staged.size > _BODY_PAYS:
+    if staged.packs:
         packed = _compressors.body.compress(staged.data)
         if 2 * len(packed) <= staged.size:
             staged.place, staged.data = PLACE_COMPRESSED, packed
+
+
+def _in_base64(part: Part) -> int:
+    """Octets of a part that are in base64, enclosed parts included."""
+    if part.children:
+        return sum(map(_in_base64, part.children))
+    return part.body_end - part.body_start if part.encoding == "base64" else 0
 
 
 def pack_header(header: bytes) -> bytes:

@@ -94,7 +94,7 @@ class SqliteMailStore:
     @property
     def working(self) -> bool:
         """Whether any thread of the store has work."""
-        return self._executor.working
+        return self._executor.working or self._shared.threads.working
 
     def _hinted(self, account_id: str, mailbox: MailboxId) -> None:
         entry = self._entries.get(account_id)

@@ -28,7 +28,9 @@ def base_subject(subject: str) -> BaseSubject:
     Args:
         subject: the field's value, its encoded words decoded.
     """
-    text = _SPACES.sub(" ", subject[: limits.SORT_TEXT])
+    text = subject[: limits.SORT_TEXT]
+    if "  " in text or not text.isprintable():
+        text = _SPACES.sub(" ", text)
     is_reply = False
     while True:
         text, trailed = _without_trailers(text)

@@ -40,9 +40,7 @@ class Header:
             fields = [(match[1].lower(), match[2]) for match in found]
         self.fields: Final[list[tuple[bytes, bytes]]] = fields
         """Names in lower case with their values as written, folding included."""
-        fields.reverse()
-        self._first: Final = dict(fields)
-        fields.reverse()
+        self._first: Final = dict(reversed(fields))
         self._repeated: frozenset[bytes] | None = None
 
     def get(self, name: bytes) -> bytes | None:

@@ -28,7 +28,14 @@ _BOUNDARY_WORDS: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=?]+(?: +[0-9A-Za-z'
 _IDENTITY: Final = frozenset({"7bit", "8bit", "binary"})
 _ENCLOSED: Final = frozenset({"rfc822", "global"})
 _ENCODING_END: Final = re.compile(rb"[\s;(]")
+_USUAL_ENCODINGS: Final = {
+    b" %b%b" % (name.encode("ascii"), end): name
+    for name in ("7bit", "8bit", "binary", "base64", "quoted-printable")
+    for end in (b"\r", b"")
+}
+"""The values of nearly all such fields, as header blocks with CRLF and with LF have them."""
 _CR: Final = 13
+_LF: Final = 10
 _DELIMITER_LENGTH: Final = limits.BOUNDARY + 8
 """Octets of a line that are compared with boundaries: hyphens and some padding included."""
 _COUNT_CHUNK: Final = 1024 * 1024
@@ -48,7 +55,7 @@ class Structure(NamedTuple):
 class _Open:
     """An entity whose end is not known yet."""
 
-    __slots__ = ("boundary", "outer_place", "outer_prefix", "part")
+    __slots__ = ("boundary", "outer_needle", "outer_place", "part")
 
     def __init__(self, part: Part) -> None:
         self.part: Final = part
@@ -56,8 +63,8 @@ class _Open:
         """Of a multipart that can still have parts."""
         self.outer_place: int | None = None
         """Place of an outer entity with the same boundary."""
-        self.outer_prefix = b""
-        """What the boundaries of all outer entities have in common."""
+        self.outer_needle = b""
+        """What the delimiters of all outer entities have in common."""
 
 
 class _Delimiter(NamedTuple):
@@ -108,7 +115,8 @@ class _Parser:
         self._open: Final[list[_Open]] = []
         self._places: Final[dict[bytes, int]] = {}
         """Of each open boundary: the innermost entity that has it."""
-        self._prefix = b""
+        self._needle = b"\n--"
+        """What the delimiters of all open multiparts begin with, the line end before them included."""
         self._lookalikes = 0
         self.parts: Final[list[Part]] = []
         self.headers: Final[list[Header]] = []
@@ -141,7 +149,7 @@ class _Parser:
         The line end before it is looked for as well, so ``position`` is that of the octet before a line.
         """
         octets = self._octets
-        needle = b"\n--" + self._prefix
+        needle = self._needle
         found = octets.find(needle, max(position, 0), limit)
         while found >= 0:
             start = found + 3
@@ -239,8 +247,9 @@ class _Parser:
             return
         entity.boundary = boundary
         entity.outer_place = self._places.get(boundary)
-        entity.outer_prefix = self._prefix
-        self._prefix = _common_prefix(self._prefix, boundary) if self._places else boundary
+        entity.outer_needle = self._needle
+        needle = b"\n--" + boundary
+        self._needle = _common_prefix(self._needle, needle) if self._places else needle
         self._places[boundary] = len(self._open) - 1
 
     def _retire(self, entity: _Open) -> None:
@@ -251,7 +260,7 @@ class _Parser:
             del self._places[entity.boundary]
         else:
             self._places[entity.boundary] = entity.outer_place
-        self._prefix = entity.outer_prefix
+        self._needle = entity.outer_needle
         entity.boundary = b""
 
     def _close(self, level: int, end: int) -> None:
@@ -282,11 +291,11 @@ def _common_prefix(left: bytes, right: bytes) -> bytes:
 
 def _blank_line_end(octets: Octets, start: int, stop: int) -> int:
     """Where the first empty line between two offsets ends, 0 without one; ``start`` begins a line."""
-    first = octets[start : min(start + 2, stop)]
-    if first.startswith(b"\n"):
-        return start + 1
-    if first == b"\r\n":
-        return start + 2
+    if start < stop and octets[start] <= _CR:
+        if octets[start] == _LF:
+            return start + 1
+        if octets[start : min(start + 2, stop)] == b"\r\n":
+            return start + 2
     crlf = octets.find(b"\n\r\n", start, stop)
     lf = octets.find(b"\n\n", start, stop if crlf < 0 else crlf)
     if lf >= 0:
@@ -309,13 +318,17 @@ def _describe(header: Header, content_type: ContentType, start: int, body_start:
     part.file_name = content_type.file_name
     encoding = header.get(b"content-transfer-encoding")
     if encoding is not None:
-        part.encoding = _ENCODING_END.split(unfold(encoding), 1)[0].strip(b'"').lower().decode("latin-1") or "7bit"
+        part.encoding = _USUAL_ENCODINGS.get(encoding) or _encoding(encoding)
     disposition = header.get(b"content-disposition")
     if disposition is not None:
         parsed = parse_disposition(disposition)
         part.disposition = parsed.type
         part.file_name = parsed.file_name or part.file_name
     return part
+
+
+def _encoding(value: bytes) -> str:
+    return _ENCODING_END.split(unfold(value), 1)[0].strip(b'"').lower().decode("latin-1") or "7bit"
 
 
 # --- lines --------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ nothing, and whom one of them trusts is trusted. Only what one of them counted i
 
 import ipaddress
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Final, Protocol
 
 from mailwren.auth.errors import InvalidUserName
@@ -138,6 +139,7 @@ def _delay(failures: int) -> float:
     return min(doubled, limits.LOGIN_FAILURE_DELAY_MAX)
 
 
+@lru_cache(maxsize=limits.ADDRESSES_REMEMBERED)
 def _network(address: str) -> bytes:
     """What is counted as one address: an IPv4 address, an IPv6 /64, or everything that is no address."""
     try:

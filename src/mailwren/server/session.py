@@ -386,7 +386,7 @@ class Session(Exchange):
             # SEARCH command that contains message numbers" (RFC 7162 §3.2.10.2)
             may_expunge = command.names_numbers is None or not command.names_numbers(arguments)
         try:
-            completion = await command.run(self, arguments, request) or Completion()
+            completion = await command.run(self, arguments, request) or _COMPLETED
         except (ImapError, StoreError) as error:
             answer = messagelimit.settled_refusal(self, error)
             if answer is None:
@@ -572,5 +572,6 @@ class Session(Exchange):
             self.connection.close()
 
 
+_COMPLETED = Completion()
 _OVERFLOWS = {OverflowKind.LITERAL: b"TOOBIG", OverflowKind.ROOM: b"UNAVAILABLE"}
 """What is refused rather than wrong, by its code (RFC 7888 §4, RFC 5530 §3)."""

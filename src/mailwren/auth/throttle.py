@@ -139,7 +139,7 @@ def _delay(failures: int) -> float:
     return min(doubled, limits.LOGIN_FAILURE_DELAY_MAX)
 
 
-@lru_cache(maxsize=limits.ADDRESSES_REMEMBERED)
+@lru_cache(maxsize=limits.CLIENT_ADDRESSES_REMEMBERED)
 def _network(address: str) -> bytes:
     """What is counted as one address: an IPv4 address, an IPv6 /64, or everything that is no address."""
     try:

@@ -338,7 +338,7 @@ LOGIN_FAILURE_DELAY: Final = 1.0
 """Delay after the first failed login; doubles with each further one from the same address or for the same user."""
 LOGIN_FAILURE_DELAY_MAX: Final = 15.0
 """The longest delay, below the patience of ordinary clients."""
-ADDRESSES_REMEMBERED: Final = 1000
+CLIENT_ADDRESSES_REMEMBERED: Final = 1000
 """Addresses of clients, read once: those that come again and again."""
 LOGIN_FAILURE_MEMORY: Final = 10_000
 """Addresses and users whose failures are remembered; the oldest are forgotten first."""

@@ -96,12 +96,27 @@ class NaiveClient:
             self.flags[uid] = truth.messages[uid]
 
 
+def send(view: View, client: NaiveClient, truth: Truth, positions: range) -> None:
+    """A command tells the flags of some messages; where that leaves nothing to tell, nothing is missing indeed."""
+    if view.uids is not truth.state.uids:
+        return
+    positions = positions[: max(0, view.count - positions.start)]
+    for position in positions:
+        client.flags[view.uid(position)] = truth.messages[view.uid(position)]
+    view.note_sent(positions, truth.state.modseq)
+    if view.settle():
+        assert client.uids == sorted(truth.messages)
+        assert client.flags == truth.messages
+        assert view.advance(may_expunge=True) == Update()
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(1, 4)),
         st.tuples(st.just("expunge"), st.lists(st.integers(0, 30), min_size=1, max_size=5)),
         st.tuples(st.just("flag"), st.lists(st.integers(0, 30), min_size=1, max_size=5)),
         st.tuples(st.just("tell"), st.tuples(st.integers(0, 1), st.booleans())),
+        st.tuples(st.just("send"), st.tuples(st.integers(0, 1), st.integers(0, 30), st.integers(1, 30))),
     ),
     max_size=40,
 )
@@ -114,7 +129,11 @@ def test_two_sessions_follow_the_mailbox(steps: list[tuple[str, object]]) -> Non
     views = [View(truth.state), View(truth.state)]
     clients = [NaiveClient(), NaiveClient()]
     for kind, argument in steps:
-        if kind == "tell":
+        if kind == "send":
+            assert isinstance(argument, tuple)
+            which, start, number = argument
+            send(views[which], clients[which], truth, range(start, start + number))
+        elif kind == "tell":
             assert isinstance(argument, tuple)
             which, may_expunge = argument
             update = views[which].advance(may_expunge=may_expunge)

@@ -32,6 +32,8 @@ def flag_lines(
     """
     form = fetch_form(session)
     named = (session.condstore or with_uid) and not form.by_uid  # UIDFETCH begins with the UID
+    if len(positions) == 1:
+        return _one_line(session, selected, positions[0], indexes[0], named=named)
     begin = form.begin + (b"UID %d FLAGS (" if named else b"FLAGS (")
     endings = _flag_endings(session, selected, positions, indexes)
     uids = list(map(selected.view.uids.__getitem__, positions)) if named or form.by_uid else []
@@ -58,6 +60,18 @@ def _each_changed(
     line = begin + b"%b MODSEQ (%d))\r\n"
     rows = zip([each + 1 for each in positions], uids, endings, modseqs, strict=True)
     return line * len(positions) % tuple(chain.from_iterable(rows))
+
+
+def _one_line(session: "Session", selected: "Selected", position: int, index: int, *, named: bool) -> bytes:
+    """The response for one message: nothing needs to be collected for it."""
+    state, uid = selected.state, selected.view.uids[position]
+    flags = selected.account.flag_set(FlagSetId(state.flags[index])).text
+    if not session.rev2 and uid in selected.view.recent:
+        flags = flags + b" \\Recent" if flags else b"\\Recent"
+    end = b") MODSEQ (%d))\r\n" % state.modseqs[index] if session.condstore else b"))\r\n"
+    if named:
+        return b"* %d FETCH (UID %d FLAGS (%b%b" % (position + 1, uid, flags, end)
+    return fetch_form(session).begin % (uid if session.uid_only else position + 1) + b"FLAGS (" + flags + end
 
 
 def _several(begin: bytes, count: int, numbers: tuple[int, ...]) -> list[bytes]:

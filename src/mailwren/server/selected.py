@@ -46,6 +46,11 @@ class Selected:
     own_annotations: set[ModSeq] = field(default_factory=set)
     """Changes of annotations since then that were its own."""
 
+    @property
+    def watched(self) -> bool:
+        """Whether the client wants to be told more than what its view of the mailbox lacks."""
+        return self.contexts is not None or self.annotations_told is not None
+
     async def refresh(self) -> None:
         """Take in every committed change; a deleted mailbox is marked as such."""
         try:

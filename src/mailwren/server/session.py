@@ -166,7 +166,7 @@ class Session(Exchange):
             if selected.state.deleted:
                 self._selected_is_gone("The selected mailbox was deleted")
             elif self._may_still_read(selected) and self._hears_of_selected():
-                if self.notifications is not None or selected.contexts is not None or not selected.view.current:
+                if self.notifications is not None or selected.watched or not selected.view.settle():
                     may_expunge = may_expunge and not self._numbers_wait()
                     await notices.tell(self, selected, may_expunge=may_expunge, with_uid=with_uid)
                 self._moved = False

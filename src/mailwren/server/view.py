@@ -141,6 +141,20 @@ class View:
         """The client was told what another one was told that knew the same: it stands where that one stands."""
         self.uids, self.count, self.told, self.complete = uids, count, told, complete
 
+    def settle(self) -> bool:
+        """Whether the client has been told everything; also where that is so since its last command's own answer."""
+        if self.current:
+            return True
+        state, sent = self.state, self._sent
+        if len(sent) != 1 or sent[0].modseq != state.modseq or self.uids is not state.uids or self._fresh is not None:
+            return False
+        if self.count != len(state.uids) or not state.changed_within(sent[0].first_uid, sent[0].last_uid, self.told):
+            return False
+        self.told = self.complete = state.modseq
+        sent.clear()
+        self._arrived.clear()
+        return True
+
     @property
     def stale(self) -> bool:
         """Whether messages that the client still counts have gone away."""

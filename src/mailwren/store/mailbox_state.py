@@ -209,6 +209,17 @@ class MailboxState:
             result.extend(uids.ranges())
         return RangeSet(result)
 
+    def changed_within(self, first: int, last: int, modseq: ModSeq) -> bool:
+        """Whether nothing has changed after a mod-sequence but flags of messages between two UIDs, as far as known."""
+        if self._updates_from is None or modseq < self._updates_from:
+            return False
+        for at, uids, changes in reversed(self._updates):
+            if at <= modseq:
+                break
+            if changes is None or uids.first < first or uids.last > last:
+                return False
+        return True
+
     def untouched_since(self, uids: RangeSet, modseq: ModSeq, touches: Callable[[int, int], bool]) -> RangeSet:
         """Those of some messages that surely have no change after a mod-sequence that ``touches`` says matters.
 

@@ -328,8 +328,9 @@ LOGIN_SECONDS: Final = 60.0
 """Time from connecting to being logged in."""
 IDLE_SECONDS: Final = 35 * 60.0
 """Silence after which a session ends, never before 32 minutes: clients send NOOP every 30. IDLE never times out."""
-BUSY_POLL_MICROSECONDS: Final = 50
-"""How long to look for the next command before sleeping: about what it takes a system to wake a process."""
+BUSY_POLL_MICROSECONDS: Final = 100
+"""How long to look for the next command before sleeping: what it takes a system to wake the client's process, and as
+long again for that to make a command."""
 WRITE_SECONDS: Final = 5 * 60.0
 """How long a client may refuse to read the answer it asked for."""
 LAST_WORDS_SECONDS: Final = 30.0

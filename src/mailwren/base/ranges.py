@@ -148,6 +148,11 @@ class RangeSet:
         """The largest member. Raises IndexError when empty."""
         return self._stops[-1]
 
+    @property
+    def only(self) -> int | None:
+        """The one member of a set that has but one."""
+        return self._starts[0] if len(self._starts) == 1 and self._starts[0] == self._stops[0] else None
+
     def __contains__(self, number: int) -> bool:
         index = bisect_right(self._starts, number) - 1
         return index >= 0 and number <= self._stops[index]

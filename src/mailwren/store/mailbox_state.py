@@ -139,12 +139,18 @@ class MailboxState:
         self._remember(uids, modseq, frozenset(changes.items()))
         for flags in changes.values():
             self._note_flag_set(flags)
-        spans = list(self.spans(uids))
+        uid = uids.only
+        place = None if uid is None else self.index(Uid(uid))
+        spans = list(self.spans(uids)) if place is None else [(place, place + 1)]
         if self._flag_index:
             self._index_changes(spans, changes)
-        for start, stop in spans:
-            self.flags[start:stop] = replaced(self.flags[start:stop], changes)
-            self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
+        if place is not None:
+            self.flags[place] = changes.get(self.flags[place], self.flags[place])
+            self.modseqs[place] = modseq
+        else:
+            for start, stop in spans:
+                self.flags[start:stop] = replaced(self.flags[start:stop], changes)
+                self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
         self.modseq = modseq
 
     def _index_changes(self, spans: Sequence[tuple[int, int]], changes: Mapping[int, int]) -> None:

@@ -152,6 +152,12 @@ class SqliteAccount:
 
     def _committed(self, committed: Committed) -> None:
         self._states.committed(committed.deltas)
+        if len(committed.deltas) == 1 and not committed.hinted and not committed.list_changed:
+            ((mailbox, delta),) = committed.deltas.items()
+            if delta.mailbox is not None and delta.steps:  # the usual commit
+                self.hint(mailbox)
+                self._shared.bus.publish(self.id, mailbox)
+                return
         deleted = [mailbox for mailbox, delta in committed.deltas.items() if delta.mailbox is None]
         for member in self._members.values() if deleted else ():
             member.gone(deleted)

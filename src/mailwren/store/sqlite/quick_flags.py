@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 
 from mailwren.base import limits
-from mailwren.base.ids import MailboxId, ModSeq
+from mailwren.base.ids import MailboxId, ModSeq, Uid
 from mailwren.base.ranges import RangeSet
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import FlagsSet, SetFlags
@@ -60,8 +60,17 @@ class QuickFlags:
         state = self._latest(operation.mailbox)
         if state is None:
             return None
+        uid = operation.uids.only
+        place = None if uid is None else state.index(Uid(uid))
+        if place is not None:  # the usual case
+            return self._decide(state, operation, operation.uids, {state.flags[place]})
         known = KnownMessages(state, operation.uids)
-        flag_sets = known.flag_sets()
+        return self._decide(state, operation, known, known.flag_sets())
+
+    def _decide(
+        self, state: MailboxState, operation: SetFlags, messages: RangeSet | KnownMessages, flag_sets: set[int]
+    ) -> tuple[FlagsSet, Delta | None] | None:
+        """As :meth:`apply`, for messages that have these flag sets."""
         changes: dict[int, int] = {}
         for flags in flag_sets:
             new = self._flags.known_change(flags, operation.mode, operation.flags)
@@ -73,8 +82,9 @@ class QuickFlags:
             return FlagsSet(_NOTHING, _NOTHING, state.modseq), None
         if len(changes) > 1:
             return None
-        uids = known.uids if len(flag_sets) == 1 else known.with_flags(changes)
-        return self._change(state, uids, changes)
+        if isinstance(messages, KnownMessages):
+            messages = messages.uids if len(flag_sets) == 1 else messages.with_flags(changes)
+        return self._change(state, messages, changes)
 
     def _change(
         self, state: MailboxState, uids: RangeSet, changes: dict[int, int]

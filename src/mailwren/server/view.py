@@ -119,6 +119,9 @@ class View:
             return list(uid_spans(self.uids, messages.resolve(self.last_uid()), self.count))
         if messages.largest_number > self.count or (self.count == 0 and messages.has_star):
             raise BadCommand(f"There are only {self.count} messages")
+        if len(messages.ranges) == 1 and not messages.has_star:  # the usual case
+            start, stop = messages.ranges[0]
+            return [(start - 1, stop)] if start <= stop else [(stop - 1, start)]
         return [(start - 1, stop) for start, stop in messages.resolve(self.count).ranges()]
 
     def uids_of(self, spans: list[Span]) -> RangeSet:

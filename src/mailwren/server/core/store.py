@@ -98,7 +98,8 @@ async def _carry_out(selected: "Selected", arguments: Store, *parts: tuple[Range
     outcomes = await selected.account.apply(
         [SetFlags(selected.id, uids, mode, arguments.flags, since, keep) for uids, since in parts if uids]
     )
-    return RangeSet(run for each in outcomes if isinstance(each, FlagsSet) for run in each.refused.ranges())
+    refused = [each.refused for each in outcomes if isinstance(each, FlagsSet) and each.refused]
+    return RangeSet(run for each in refused for run in each.ranges()) if refused else RangeSet()
 
 
 def _answer_silently(

@@ -11,6 +11,9 @@ from bench.idle import Connection, connect, run, waiting
 from bench.servers import Mailwren, memory
 
 _ACCOUNTS = 100
+_FILES_OF_ACCOUNT = 6
+"""Its database and its connections, a sender's among them."""
+_OTHER_FILES = 100
 _AT_ONCE = 50
 _SETTLE_SECONDS = 3.0
 _MESSAGE = b"Subject: news\r\n\r\nhello\r\n"
@@ -23,12 +26,22 @@ async def _told(reader: asyncio.StreamReader) -> float:
     raise ConnectionError("the server hung up")
 
 
+def _raise_file_limit(size: int) -> None:
+    """Let this process, and the server that it starts, open as many files as they may. Raises RuntimeError: too few."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    needed = size + _FILES_OF_ACCOUNT * _ACCOUNTS + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise RuntimeError(
+            f"{size} sessions need {needed} open files in one process, and {hard} are allowed: ulimit -Hn"
+        )
+
+
 class WaitingCrowd:
     """A server of its own with its clients, spread over a hundred accounts."""
 
     def __init__(self, data: Path, size: int) -> None:
-        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        _raise_file_limit(size)
         users = [f"u{number}" for number in range(min(_ACCOUNTS, size))]
         self._server = Mailwren(data, users, workers=1, name="crowd")
         self._server.start()

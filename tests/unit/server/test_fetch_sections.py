@@ -92,3 +92,33 @@ def test_long_parts_weigh_more_than_short_ones() -> None:
     assert not long.lasting
     assert long.weight == column_of(item_of("BODY[]")).weight == fetch_columns._HEAVIEST
     assert short.weight < long.weight
+
+
+@pytest.mark.parametrize("items", ["BODY.PEEK[]", "BODY.PEEK[1]", "BODY.PEEK[TEXT] UID"])
+def test_octets_stand_beside_what_is_too_large_for_its_row(items: str) -> None:
+    """A message with a very large structure is answered by itself, and has all of what was asked for."""
+    parts = b"".join(
+        b"--b\r\nContent-Type: text/plain; name=part%d\r\nContent-Description: %b\r\n\r\nx\r\n" % (number, b"w" * 1000)
+        for number in range(20)
+    )
+    mail = b"Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n"
+
+    async def run() -> None:
+        async with server_context() as context:
+            client = Client(context, Features())
+            await client.login()
+            assert b" OK " in await client.command(b"APPEND INBOX {%d+}\r\n%b" % (len(mail), mail))
+            await client.command(b"SELECT INBOX")
+            wanted = items.encode()
+            alone = await client.command(b"FETCH 1 (%b)" % wanted)
+            structure = await client.command(b"FETCH 1 BODYSTRUCTURE")
+            assert len(structure) > fetch_columns._ROW
+            both = await client.command(b"FETCH 1 (BODYSTRUCTURE %b)" % wanted)
+            text = structure.split(b"FETCH (", 1)[1].rsplit(b")\r\n", 1)[0]
+            assert b"BODY[" in alone
+            assert alone.split(b"FETCH (", 1)[1].rsplit(b"\r\n", 2)[0] == (
+                both.split(b"FETCH (", 1)[1].rsplit(b"\r\n", 2)[0].replace(text + b" ", b"", 1)
+            )
+            await client.close()
+
+    asyncio.run(run())

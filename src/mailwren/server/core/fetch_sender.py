@@ -144,6 +144,8 @@ class Sender:
         added = [await column.values(batch) for column in self._added]
         lacks = self._plan.may_lack and any(b"" in column for column in columns)
         if added or lacks or any(None in column for column in columns):
+            if octets is not None and last.item is not None:
+                columns.append(last.item.literals(octets))
             await self._send_each(batch, columns, added)
             return False
         pieces = self._lines(batch, columns) if octets is None else self._lines_with(batch, columns, last, octets)

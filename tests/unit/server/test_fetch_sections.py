@@ -101,7 +101,8 @@ def test_octets_stand_beside_what_is_too_large_for_its_row(items: str) -> None:
         b"--b\r\nContent-Type: text/plain; name=part%d\r\nContent-Description: %b\r\n\r\nx\r\n" % (number, b"w" * 1000)
         for number in range(20)
     )
-    mail = b"Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n"
+    head = b"Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    mail = head + parts + b"--b--\r\n"
 
     async def run() -> None:
         async with server_context() as context:

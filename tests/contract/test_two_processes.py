@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from array import array
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from mailwren.base import limits
 from mailwren.base.ids import MailboxId
 from mailwren.store.bus import HintCallback
 from mailwren.store.errors import NoSuchMailbox, StoreUnavailable
+from mailwren.store.mailbox_state import Columns, MailboxState
 from mailwren.store.operations import Append, ClaimRecent, FlagMode, RecentClaimed, SetPrivateFlags
 from mailwren.store.sqlite import database
 from mailwren.store.values import ALL_MAILBOXES
@@ -96,6 +98,29 @@ async def test_much_at_once_from_the_other_side(file_mail: Mail) -> None:
         assert all(each is state for each in opened)
         await two.verify()
         assert len(state) == 2 * limits.ROWS_AT_ONCE + 15
+
+
+async def test_many_flags_of_the_other_side_leave_the_uids_where_they_are(file_mail: Mail) -> None:
+    """Read wholly anew, a state keeps the array that sessions share with it, with what came in at its end."""
+    async with second(file_mail) as two:
+        await file_mail.fill(40)
+        state = await two.state()
+        shared = state.uids
+        for number in range(1, 41):
+            await file_mail.flag(str(number), ADD, f"k{number}")
+        await file_mail.fill(2)
+        state.replace(_columns(await file_mail.state()), (await file_mail.state()).mailbox)
+        assert state.uids is shared
+        assert list(shared) == list(range(1, 43))
+        await file_mail.expunge("3")
+        state.replace(_columns(await file_mail.state()), (await file_mail.state()).mailbox)
+        assert state.uids is not shared, "others may still count what went away"
+        assert 3 in shared
+        assert 3 not in state.uids
+
+
+def _columns(state: MailboxState) -> Columns:
+    return array("I", state.uids), array("Q", state.contents), array("I", state.flags), array("Q", state.modseqs)
 
 
 async def test_mailboxes_of_the_other_side(file_mail: Mail) -> None:

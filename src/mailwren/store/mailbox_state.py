@@ -183,7 +183,12 @@ class MailboxState:
 
     def replace(self, columns: Columns, mailbox: Mailbox) -> None:
         """Take in the whole mailbox as it is now: UIDs, contents, flags and mod-sequences, in step."""
-        self.uids, self.contents, self.flags, self.modseqs = columns
+        uids, self.contents, self.flags, self.modseqs = columns
+        if uids[: len(self.uids)] == self.uids:
+            # Views share the array: with a new one they would take every message for one that may have gone.
+            self.uids.extend(uids[len(self.uids) :])
+        else:
+            self.uids = uids
         self._flag_index.forget()
         self._flag_sets = None
         self._updates.clear()

@@ -23,7 +23,7 @@ from tests.support.wire import any_certificate
 from mailwren.auth.hashing import hash_password
 from mailwren.auth.users import UserDirectory
 
-_SETTINGS = "version = 1\n[connections]\nper_user_and_address = 100000\nper_address_before_login = 1000\n"
+_SETTINGS = "version = 1\n"
 _PASSWORD = "secret"
 _AT_ONCE = 50
 """Logins at the same time."""

@@ -16,7 +16,7 @@ from mailwren.auth.hashing import hash_password
 from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
 
-_SETTINGS = "version = 1\n[connections]\nper_user_and_address = 100000\nper_address_before_login = 1000\n"
+_SETTINGS = "version = 1\n"
 PASSWORD = "secret"
 _INDEX_SECONDS = 3600.0
 _LOOK_SECONDS = 0.5

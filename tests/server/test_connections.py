@@ -18,6 +18,9 @@ from tests.support.wire import Connection, any_certificate, eventually, message
 CONFIG = """
 [login]
 timeout = 5
+[connections]
+per_address_before_login = 100
+per_user_and_address = 100
 """
 USERS = ("anna", "bert", "carl")
 LOGIN_SECONDS = 5.0

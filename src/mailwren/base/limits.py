@@ -321,9 +321,10 @@ INDEX_ANSWER: Final = 100_000
 CONNECTIONS: Final = 20_000
 """Connections of one worker; beyond it a new one is refused with BYE."""
 CONNECTIONS_PER_USER_AND_ADDRESS: Final = 100
-"""Clients that open a connection per folder on several devices stay far below; only the new one is refused."""
+"""Clients that open a connection per folder on several devices stay far below; only the new one is refused. Not for
+connections from the machine itself, unless ``connections.per_user_and_address`` is set: see there."""
 CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN: Final = 100
-"""Connections of one address that have not logged in."""
+"""Connections of one address that have not logged in; for the machine itself as above."""
 LOGIN_SECONDS: Final = 60.0
 """Time from connecting to being logged in."""
 IDLE_SECONDS: Final = 35 * 60.0

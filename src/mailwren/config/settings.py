@@ -217,18 +217,22 @@ class Config:
         default=limits.CONNECTIONS,
         metadata=_row("connections.per_worker", _COUNT, "Connections of one worker; a further one is refused."),
     )
-    connections_per_user_and_address: int = field(
-        default=limits.CONNECTIONS_PER_USER_AND_ADDRESS,
+    connections_per_user_and_address: int | None = field(
+        default=None,
         metadata=_row(
             "connections.per_user_and_address",
-            _COUNT,
-            "Connections of one user from one address; only the new one is refused.",
+            OrNone(_COUNT, "automatic"),
+            "Connections of one user from one address; only the new one is refused. Automatic: 100, and no limit for "
+            "this machine itself, whose webmail or proxy stands for everybody.",
         ),
     )
-    connections_per_address_before_login: int = field(
-        default=limits.CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN,
+    connections_per_address_before_login: int | None = field(
+        default=None,
         metadata=_row(
-            "connections.per_address_before_login", _COUNT, "Connections from one address that have not logged in yet."
+            "connections.per_address_before_login",
+            OrNone(_COUNT, "automatic"),
+            "Connections from one address that have not logged in yet. Automatic: 100, and no limit for this machine "
+            "itself.",
         ),
     )
     idle_timeout: float = field(

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from mailwren.auth.passwords import PasswordChecker
@@ -108,14 +109,14 @@ class ServerContext:
             return "Server is shutting down"
         if len(self.sessions) >= self.config.connections:
             return "Too many connections to this server"
-        if self._all(self.before_login, "before login", address) >= self.config.connections_per_address_before_login:
+        if self._all(self.before_login, "before login", address) >= self._before_login(address):
             return "Too many connections from your address that have not logged in"
         return None
 
     def may_shake_hands(self, address: str) -> bool:
         """Whether a new connection to a port for TLS may begin its handshake; sessions are counted besides."""
         handshakes = self._all(self.handshakes, "handshake", address)
-        return not self.stopping and handshakes < self.config.connections_per_address_before_login
+        return not self.stopping and handshakes < self._before_login(address)
 
     def count_handshake(self, address: str, change: int) -> None:
         """Count a handshake that begins, or one that is over."""
@@ -128,11 +129,17 @@ class ServerContext:
     def may_log_in(self, user_name: str, address: str) -> bool:
         """Whether this user may have one more connection from this address."""
         connections = self._all(self.logged_in, "logged in", (user_name, address))
-        return connections < self.config.connections_per_user_and_address
+        usual = limits.CONNECTIONS_PER_USER_AND_ADDRESS
+        return connections < _limit(self.config.connections_per_user_and_address, usual, address)
 
     def count_logged_in(self, user_name: str, address: str, change: int) -> None:
         """Count a logged-in connection, or one no longer so."""
         self._count(self.logged_in, "logged in", (user_name, address), change)
+
+    def _before_login(self, address: str) -> float:
+        """How many connections from an address may be there without a login."""
+        usual = limits.CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN
+        return _limit(self.config.connections_per_address_before_login, usual, address)
 
     def _all(self, counter: Counter[Key], kind: str, key: Key) -> int:
         """What all workers count of a key."""
@@ -177,3 +184,11 @@ class ServerContext:
         now = self.clock()
         for session in [each for each in self.working if not each.idling]:
             session.progress.tick(now)
+
+
+def _limit(configured: int | None, usual: int, address: str) -> float:
+    """How many connections from an address there may be: the machine itself stands for everybody who comes by it."""
+    if configured is not None:
+        return configured
+    here = address in ("local", "::1") or address.startswith(("127.", "::ffff:127."))
+    return inf if here else usual

@@ -254,6 +254,20 @@ async def test_logins_at_the_same_moment_are_counted_too() -> None:
         assert sorted(b"a OK" in answer for answer in answers) == [False, False, True]
 
 
+@in_loop
+async def test_this_machine_itself_has_no_limit_of_its_own() -> None:
+    """Who comes by a proxy or a webmail on the machine is one of many; other addresses have the usual limits."""
+    async with server_context() as context:
+        for address, admitted in (("192.0.2.1", False), ("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True)):
+            context.count_before_login(address, limits.CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN)
+            context.count_logged_in("anna", address, limits.CONNECTIONS_PER_USER_AND_ADDRESS)
+            assert (context.admit(address) is None) is admitted
+            assert context.may_shake_hands(address)
+            assert context.may_log_in("anna", address) is admitted
+            context.count_handshake(address, limits.CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN)
+            assert context.may_shake_hands(address) is admitted
+
+
 def _tagged(data: bytes) -> int | None:
     position = data.find(b"\r\na ") + 2 if b"\r\na " in data else (0 if data.startswith(b"a ") else None)
     end = data.find(b"\r\n", position) if position is not None else -1

@@ -1,4 +1,4 @@
-"""Adding small messages on the event loop: which ones, what waits meanwhile, and that only COMMIT leaves the loop."""
+"""Adding small messages on the event loop: which ones, what waits meanwhile, and where they are committed."""
 
 import asyncio
 import threading
@@ -37,8 +37,15 @@ def test_which_messages_are_parsed_at_once(octets: bytes, plain: bool) -> None:
     assert structure is None or structure.root == parse_structure(octets).root
 
 
-async def test_only_commit_leaves_the_event_loop(file_mail: Mail) -> None:
-    """Statements of a small message run in the loop's thread, COMMIT in another; a large one is all in a thread."""
+def _leave_to_threads(_threads: CommitThreads, _commit: object) -> None:
+    """What a slow disk makes of ``CommitThreads.here``."""
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_only_commit_leaves_the_event_loop(file_mail: Mail, monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
+    """Of a small message only COMMIT, and only to a slow disk, leaves the loop; a large one is all in a thread."""
+    if slow:
+        monkeypatch.setattr(CommitThreads, "here", _leave_to_threads)
     here = threading.get_ident()
     connection = file_mail.account._writer._connection
     statements: list[int] = []
@@ -58,14 +65,17 @@ async def test_only_commit_leaves_the_event_loop(file_mail: Mail) -> None:
     await file_mail.append(message(1))
     assert statements == [here]
     assert commits
-    assert here not in commits
+    assert (here in commits) is not slow
     await file_mail.append(message(2, size=2 * limits.APPENDED_AT_ONCE))
     assert here not in statements[1:]
     connection.exec_trace = None
 
 
-async def test_what_comes_during_a_commit_is_committed_together(file_mail: Mail) -> None:
+async def test_what_comes_during_a_commit_is_committed_together(
+    file_mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Requests that come while another one's COMMIT is under way share the next one, refused ones apart."""
+    monkeypatch.setattr(CommitThreads, "here", _leave_to_threads)
     inbox = await file_mail.id("INBOX")
     go_on = threading.Event()
     commits: list[int] = []
@@ -94,8 +104,13 @@ async def test_what_comes_during_a_commit_is_committed_together(file_mail: Mail)
     assert await file_mail.flags() == {1: "", 2: "x"}
 
 
-async def test_a_commit_that_fails_is_told_and_leaves_nothing(file_mail: Mail) -> None:
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_commit_that_fails_is_told_and_leaves_nothing(
+    file_mail: Mail, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
     """What SQLite refuses at COMMIT is as if it had never been; the next request finds everything in order."""
+    if slow:
+        monkeypatch.setattr(CommitThreads, "here", _leave_to_threads)
     await file_mail.fill(2)
     connection = file_mail.account._writer._connection
     connection.set_commit_hook(lambda: True)
@@ -106,8 +121,13 @@ async def test_a_commit_that_fails_is_told_and_leaves_nothing(file_mail: Mail) -
     assert await file_mail.uids() == [1, 2, 3]
 
 
-async def test_the_log_is_folded_in_after_small_messages(file_mail: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slow", [False, True])
+async def test_the_log_is_folded_in_after_small_messages(
+    file_mail: Mail, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
     """However a message came in, a log that has grown is folded into the database."""
+    if slow:
+        monkeypatch.setattr(CommitThreads, "here", _leave_to_threads)
     await file_mail.fill(2)
     monkeypatch.setattr(limits, "WAL_PAGES", 10)
     writer = file_mail.account._writer
@@ -136,3 +156,30 @@ def test_threads_for_commits() -> None:
     threads.close()
     assert len(seen) == 6
     assert len(set(seen)) == 2
+
+
+def test_a_slow_disk_is_left_to_threads() -> None:
+    """After a commit that took too long none is tried here for a thousand times as long, and never for too long."""
+    now, steps = 0.0, [0.0]
+
+    def commit() -> str:
+        nonlocal now
+        now += steps[0]
+        return "done"
+
+    threads = CommitThreads(1, lambda: now)
+    assert threads.here(commit) == "done"
+    steps[0] = limits.COMMIT_HERE_SECONDS
+    assert threads.here(commit) == "done"
+    steps[0] = 0.01
+    assert threads.here(commit) == "done"
+    assert threads.here(commit) is None
+    now += 0.009 * limits.COMMIT_HERE_PAUSE
+    assert threads.here(commit) is None
+    now += 0.0011 * limits.COMMIT_HERE_PAUSE
+    steps[0] = 1e6
+    assert threads.here(commit) == "done"
+    now += limits.COMMIT_THREADS_SECONDS - 1
+    assert threads.here(commit) is None
+    now += 2
+    assert threads.here(commit) == "done"

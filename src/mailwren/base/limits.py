@@ -177,6 +177,14 @@ LOOKALIKES_AT_ONCE: Final = 1000
 """The same for lines that begin like a boundary's and are none: two milliseconds."""
 COMMIT_THREADS: Final = 8
 """Commits of different accounts that wait for the disk at a time: enough to keep it busy."""
+COMMIT_HERE_SECONDS: Final = 0.001
+"""How long the event loop may wait for the disk in a commit: longer than a quick disk takes, and the time of a small
+command. Waking a thread and being woken by it is a tenth of that."""
+COMMIT_HERE_PAUSE: Final = 1000
+"""How many times as long as a commit that took longer than that others are left to threads: a thousandth of the loop's
+time is all that a slow disk costs it."""
+COMMIT_THREADS_SECONDS: Final = 600.0
+"""How long commits are left to threads at most: by then even a failing disk may have been replaced."""
 FLAG_LINES: Final = 32
 """Thousands of message numbers whose FETCH responses have their beginnings ready for flag changes, 64 kB each."""
 ROWS_AT_ONCE: Final = 512

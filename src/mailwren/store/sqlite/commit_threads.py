@@ -1,4 +1,8 @@
-"""Threads in which prepared transactions are committed: a commit waits for the disk, and the event loop must not.
+"""Where prepared transactions are committed: a commit waits for the disk, and the event loop must not wait for long.
+
+Waking a thread and being woken by it takes longer than many a disk does. So as long as the disk is that quick, commits
+wait for it on the event loop; one that took too long sends the next ones to the threads for a thousand times as long.
+So what the loop waits too long for the disk is a thousandth of its time, however slow that is.
 
 A pool of :mod:`concurrent.futures` makes a future, a lock and a condition for every job, which here would cost more
 than what Python has to do for the commit itself.
@@ -7,26 +11,43 @@ than what Python has to do for the commit itself.
 import threading
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from queue import SimpleQueue
-from typing import Final
+from time import perf_counter
+from typing import Final, TypeVar
 
+from mailwren.base import limits
 from mailwren.base.logs import log
 
 Work = Callable[[], None]
+R = TypeVar("R")
 
 
 class CommitThreads:
     """Runs work in a few threads, which are started when they are needed. Called on the event loop."""
 
-    __slots__ = ("_idle", "_number", "_queue", "_threads")
+    __slots__ = ("_clock", "_idle", "_number", "_queue", "_threads", "_threads_until")
 
-    def __init__(self, number: int) -> None:
-        """Use up to ``number`` threads."""
+    def __init__(self, number: int, clock: Callable[[], float] = perf_counter) -> None:
+        """Use up to ``number`` threads; ``clock`` has seconds, as exact as there are."""
+        self._clock: Final = clock
+        self._threads_until = -inf
         self._number: Final = number
         self._queue: Final[SimpleQueue[Work | None]] = SimpleQueue()
         self._threads: Final[list[threading.Thread]] = []
         # One entry for each thread that has nothing to do; appending and popping need no lock.
         self._idle: Final[deque[None]] = deque()
+
+    def here(self, commit: Callable[[], R]) -> R | None:
+        """Commit on the event loop, if the disk was quick of late; ``None``: no, a thread is to do it."""
+        start = self._clock()
+        if start < self._threads_until:
+            return None
+        result = commit()
+        end = self._clock()
+        if end - start > limits.COMMIT_HERE_SECONDS:
+            self._threads_until = end + min((end - start) * limits.COMMIT_HERE_PAUSE, limits.COMMIT_THREADS_SECONDS)
+        return result
 
     def run(self, work: Work) -> None:
         """Run ``work`` in a thread, as soon as one is free; it tells its results itself."""

@@ -1,10 +1,10 @@
 """One account's writer: requests queue here and are committed together, so that they share one sync of the disk.
 
 Flag changes need no sync and take a tenth of a millisecond: with nothing else waiting they run at once on the event
-loop. So does the adding of small messages up to COMMIT, which writes and waits for the disk in a thread, without any
-need for the interpreter. Everything else, and whatever finds the database locked by another process, goes to a thread
-as a whole. There is one job per account at a time. The write-ahead log is folded into the database in the thread, too,
-after the answers are out.
+loop. So does the adding of small messages up to COMMIT, which writes and waits for the disk: on the loop as long as the
+disk is quick, else in a thread, without any need for the interpreter. Everything else, and whatever finds the database
+locked by another process, goes to a thread as a whole. There is one job per account at a time. The write-ahead log is
+folded into the database in the thread, too, after the answers are out.
 """
 
 import asyncio
@@ -185,11 +185,23 @@ class Writer:
             if prepared.disk_failed:
                 self._distrusted = True
             self._finish(requests, prepared)
-        else:
-            self._busy = True
-            self._idle.clear()
-            self._threads.run(partial(self._complete_in_thread, requests, prepared))
+            return True
+        committed = self._threads.here(partial(self._complete, requests, prepared))
+        if committed is None:
+            self._run_in_thread(partial(self._complete_in_thread, requests, prepared))
+            return True
+        try:
+            self._finish(requests, committed)
+        finally:
+            if self._wal_pages > limits.WAL_PAGES:
+                self._run_in_thread(self._checkpoint_in_thread)
         return True
+
+    def _run_in_thread(self, work: Callable[[], None]) -> None:
+        """Let a commit's thread have the connection; it calls :meth:`_drained` when it needs it no more."""
+        self._busy = True
+        self._idle.clear()
+        self._threads.run(work)
 
     def _enqueue(self, item: Request | _Job) -> None:
         self._queue.append(item)
@@ -283,10 +295,13 @@ class Writer:
                 self._call(self._completed, requests, committed)
             else:
                 self._call(self._finish, requests, committed)
-                try:
-                    self._checkpoint()
-                finally:
-                    self._call(self._drained)
+                self._checkpoint_in_thread()
+
+    def _checkpoint_in_thread(self) -> None:
+        try:
+            self._checkpoint()
+        finally:
+            self._call(self._drained)
 
     def _complete(self, requests: Sequence[Request], prepared: Prepared) -> Committed:
         try:

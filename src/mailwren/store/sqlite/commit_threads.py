@@ -26,7 +26,7 @@ R = TypeVar("R")
 class CommitThreads:
     """Runs work in a few threads, which are started when they are needed. Called on the event loop."""
 
-    __slots__ = ("_clock", "_idle", "_number", "_queue", "_threads", "_threads_until")
+    __slots__ = ("_clock", "_number", "_queue", "_threads", "_threads_until", "_unfinished")
 
     def __init__(self, number: int, clock: Callable[[], float] = perf_counter) -> None:
         """Use up to ``number`` threads; ``clock`` has seconds, as exact as there are."""
@@ -35,8 +35,8 @@ class CommitThreads:
         self._number: Final = number
         self._queue: Final[SimpleQueue[Work | None]] = SimpleQueue()
         self._threads: Final[list[threading.Thread]] = []
-        # One entry for each thread that has nothing to do; appending and popping need no lock.
-        self._idle: Final[deque[None]] = deque()
+        # One entry for each piece of work that is not finished yet; appending and popping need no lock.
+        self._unfinished: Final[deque[None]] = deque()
 
     def here(self, commit: Callable[[], R]) -> R | None:
         """Commit on the event loop, if the disk was quick of late; ``None``: no, a thread is to do it."""
@@ -51,10 +51,9 @@ class CommitThreads:
 
     def run(self, work: Work) -> None:
         """Run ``work`` in a thread, as soon as one is free; it tells its results itself."""
+        self._unfinished.append(None)
         self._queue.put(work)
-        if self._idle:
-            self._idle.pop()
-        elif len(self._threads) < self._number:
+        if len(self._unfinished) > len(self._threads) and len(self._threads) < self._number:
             # A daemon, so that a store that nobody closes does not keep the process from ending.
             thread = threading.Thread(target=self._serve, name=f"commit-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
@@ -63,7 +62,7 @@ class CommitThreads:
     @property
     def working(self) -> bool:
         """Whether any work is not finished yet."""
-        return len(self._idle) < len(self._threads)
+        return bool(self._unfinished)
 
     def close(self) -> None:
         """End the threads when their work is done, and wait for that."""
@@ -78,4 +77,4 @@ class CommitThreads:
                 work()
             except Exception as error:  # noqa: BLE001 - the next one's work must go on
                 log.error("a commit ended in a way that was not foreseen", reason=repr(error))
-            self._idle.append(None)
+            self._unfinished.pop()

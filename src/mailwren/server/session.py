@@ -148,6 +148,11 @@ class Session(Exchange):
         if self.selected is not None:
             await self.selected.refresh()
 
+    def has_changed(self) -> None:
+        """The command under way has just changed the selected mailbox, whose state is as of that change."""
+        self._mailbox_hint = False
+        self._looked = True
+
     def looked(self) -> None:
         """The command under way has opened the selected mailbox: it is up to date."""
         self._looked = True

@@ -10,7 +10,7 @@ from typing import Protocol
 from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
 from mailwren.message.api import Part
 from mailwren.store.mailbox_state import MailboxState
-from mailwren.store.operations import Operation, Outcome
+from mailwren.store.operations import FlagsSet, Operation, Outcome, SetFlags
 from mailwren.store.values import (
     Absent,
     Annotation,
@@ -61,6 +61,16 @@ class Account(Protocol):
 
         Raises:
             StoreError: the transaction did not happen; see the operation's own list.
+        """
+        ...
+
+    def set_flags_at_once(self, operation: SetFlags) -> FlagsSet | None:
+        """Change few flags at once where nothing needs to be waited for; ``None``: nothing was done, use :meth:`apply`.
+
+        Afterwards the mailbox's state is as of the change, and nobody else has changed the mailbox before it since.
+
+        Raises:
+            StoreError: as :meth:`apply`.
         """
         ...
 

@@ -17,9 +17,11 @@ from mailwren.store.operations import (
     Appended,
     CreateMailbox,
     Done,
+    FlagsSet,
     MailboxChanged,
     Operation,
     Outcome,
+    SetFlags,
     SetSubscription,
 )
 from mailwren.store.values import (
@@ -58,6 +60,9 @@ class FakeAccount:
 
     def __post_init__(self) -> None:
         self._create(CreateMailbox("INBOX"))
+
+    def set_flags_at_once(self, operation: SetFlags) -> FlagsSet | None:
+        """Everything goes through :meth:`apply`."""
 
     async def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """One transaction, or the error that a test asked for."""

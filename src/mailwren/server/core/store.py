@@ -1,7 +1,7 @@
 """STORE and UID STORE (RFC 9051 §6.4.6)."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ _STORES: Final = {"X-GM-LABELS": gmail.run_store_labels, "ANNOTATION": annotate.
 """What changes something else than flags."""
 _AT_ONCE = 1000
 """Messages that are answered before others have their turn."""
+_NOTHING: Final = RangeSet()
 _GONE = 2**32 - 1
 """Stands for the flags of a message that is there no more."""
 
@@ -47,28 +48,18 @@ async def run_store(session: "Session", arguments: Store, request: Request) -> C
     if not uids:
         return None
     guess = _Guess(selected, spans, arguments) if arguments.silent else None
-    as_of = selected.state.modseq
-    spared = RangeSet() if since is None else await conditional.spared(session, selected, arguments, spans, since)
-    refused = await _carry_out(selected, arguments, (uids.difference(spared), since), (spared, as_of))
+    refused = spared = _NOTHING
+    if since is not None or not _at_once(session, selected, arguments, uids):
+        as_of = selected.state.modseq
+        spared = await conditional.spared(session, selected, arguments, spans, since)
+        refused = await _carry_out(selected, arguments, (uids.difference(spared), since), (spared, as_of))
+        await session.refresh()
     behind = refused.union(spared)  # of these the client knows an older state than it takes for the present one
-    await session.refresh()
     tell_new_keywords(session, selected)
-    descends = bool(session.over_limit)  # then from highest to lowest UID (RFC 9738 §3.1)
-    groups: Iterable[tuple[int, Sequence[int]]] = enumerate(batches(spans, _AT_ONCE))
-    done = 0
-    for number, positions in reversed(list(groups)) if descends else groups:
-        session.progress.report(done, len(uids))
-        done += len(positions)
-        if guess is None:
-            send_flags(session, selected, positions[::-1] if descends else positions, with_uid=request.by_uid)
-            selected.view.note_sent(positions, selected.state.modseq)
-        else:
-            right = guess.right(number, positions)
-            _answer_silently(session, selected, right, behind=behind, every=since is not None)
-        if done < len(uids):
-            await session.breathe()
-    if guess is not None:
-        await _tell_behind(session, selected, behind)
+    if guess is None:
+        await _answer(session, selected, spans, with_uid=request.by_uid)
+    else:
+        await _answer_silently(session, selected, spans, guess, behind=behind, every=since is not None)
     code = conditional.modified(selected, refused, by_uid=request.by_uid) if refused else b""
     if guess is None and not request.by_uid and selected.lacks(spans):
         raise Refused("Some of the messages no longer exist", code or b"EXPUNGEISSUED")
@@ -92,6 +83,16 @@ def _permitted(rights: frozenset[str], arguments: Store) -> Store:
     return replace(arguments, flags=flags, silent=False)
 
 
+def _at_once(session: "Session", selected: "Selected", arguments: Store, uids: RangeSet) -> bool:
+    """Change flags of few messages without waiting; False: nothing was done, that is not possible."""
+    keep = flags_to_keep(selected.rights)
+    operation = SetFlags(selected.id, uids, _MODES[arguments.mode], arguments.flags, None, keep)
+    if selected.account.set_flags_at_once(operation) is None:
+        return False
+    session.has_changed()
+    return True
+
+
 async def _carry_out(selected: "Selected", arguments: Store, *parts: tuple[RangeSet, ModSeq | None]) -> RangeSet:
     """Change flags of messages, some on another condition than others, at once; those that were left alone."""
     mode, keep = _MODES[arguments.mode], flags_to_keep(selected.rights)
@@ -102,7 +103,41 @@ async def _carry_out(selected: "Selected", arguments: Store, *parts: tuple[Range
     return RangeSet(run for each in refused for run in each.ranges()) if refused else RangeSet()
 
 
-def _answer_silently(
+async def _in_batches(session: "Session", spans: Sequence[Span], answer: Callable[[int, Sequence[int]], None]) -> None:
+    """Answer message by message, or from the highest to the lowest UID (RFC 9738 §3.1); others have their turn."""
+    groups: Iterable[tuple[int, Sequence[int]]] = enumerate(batches(spans, _AT_ONCE))
+    total, done = sum(stop - start for start, stop in spans), 0
+    for number, positions in reversed(list(groups)) if session.over_limit else groups:
+        session.progress.report(done, total)
+        done += len(positions)
+        answer(number, positions)
+        if done < total:
+            await session.breathe()
+
+
+async def _answer(session: "Session", selected: "Selected", spans: Sequence[Span], *, with_uid: bool) -> None:
+    """Send the flags of all messages named."""
+
+    def answer(_number: int, positions: Sequence[int]) -> None:
+        send_flags(session, selected, positions[::-1] if session.over_limit else positions, with_uid=with_uid)
+        selected.view.note_sent(positions, selected.state.modseq)
+
+    await _in_batches(session, spans, answer)
+
+
+async def _answer_silently(
+    session: "Session", selected: "Selected", spans: Sequence[Span], guess: "_Guess", *, behind: RangeSet, every: bool
+) -> None:
+    """Send what a client cannot work out by itself."""
+
+    def answer(number: int, positions: Sequence[int]) -> None:
+        _tell_modseqs(session, selected, guess.right(number, positions), behind=behind, every=every)
+
+    await _in_batches(session, spans, answer)
+    await _tell_behind(session, selected, behind)
+
+
+def _tell_modseqs(
     session: "Session", selected: "Selected", positions: Sequence[int], *, behind: RangeSet, every: bool
 ) -> None:
     """After a change whose flags the client works out: the mod-sequences, where it keeps them (RFC 7162 §3.1.3).

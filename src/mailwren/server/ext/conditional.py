@@ -33,14 +33,14 @@ def modified(selected: "Selected", refused: RangeSet, *, by_uid: bool) -> bytes:
 
 
 async def spared(
-    session: "Session", selected: "Selected", arguments: Store, spans: Sequence[Span], since: ModSeq
+    session: "Session", selected: "Selected", arguments: Store, spans: Sequence[Span], since: ModSeq | None
 ) -> RangeSet:
-    """Messages that changed after ``since``, though not in the flags that are to be set or removed.
+    """Messages that changed after ``since``, though not in the flags that are to be set or removed; none without it.
 
     "a server implementation SHOULD avoid generating spurious MODIFIED responses for +FLAGS/-FLAGS STORE operations"
     (RFC 7162 §3.1.3, §3.1.12). Since 0 "always fails if the metadata item exists", as system flags always do.
     """
-    if arguments.mode is StoreMode.REPLACE:
+    if since is None or arguments.mode is StoreMode.REPLACE:
         return RangeSet()
     wanted = frozenset(flag.lower() for flag in arguments.flags)
     if not since:

@@ -24,7 +24,7 @@ from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.bus import Bus
 from mailwren.store.errors import AccountDamaged
 from mailwren.store.mailbox_state import MailboxState
-from mailwren.store.operations import Operation, Outcome
+from mailwren.store.operations import FlagsSet, Operation, Outcome, SetFlags
 from mailwren.store.sqlite.access_keys import read_access_key
 from mailwren.store.sqlite.annotations import read_annotation_changes, read_annotations
 from mailwren.store.sqlite.commit import Committed
@@ -134,6 +134,7 @@ class SqliteAccount:
             on_commit=self._committed,
             strict=shared.strict,
             states=self._states.known,
+            held=self._states.held,
             latest=self._states.latest,
         )
 
@@ -141,6 +142,10 @@ class SqliteAccount:
     async def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Carry out operations as one transaction. See store.api.Account. Raises StoreError."""
         return await self._writer.apply(operations) if operations else []
+
+    def set_flags_at_once(self, operation: SetFlags) -> FlagsSet | None:
+        """Change few flags without waiting, where that can be. See store.api.Account. Raises StoreError."""
+        return self._writer.set_flags_at_once(operation)
 
     async def apply_for(self, member: str, operations: Sequence[Operation]) -> list[Outcome]:
         """Carry out operations as one transaction for a member. Raises StoreError."""

@@ -9,7 +9,7 @@ from mailwren.base.ids import ContentId, FlagSetId, MailboxId, ModSeq, Uid
 from mailwren.message.api import Part
 from mailwren.store.errors import AccountDamaged
 from mailwren.store.mailbox_state import MailboxState
-from mailwren.store.operations import Operation, Outcome
+from mailwren.store.operations import FlagsSet, Operation, Outcome, SetFlags
 from mailwren.store.sqlite.failures import translated
 from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.mailbox_view import MailboxView
@@ -79,6 +79,9 @@ class MemberAccount:
     async def apply(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Carry out operations as one transaction. See store.api.Account. Raises StoreError."""
         return await self._account.apply_for(self.member, operations)
+
+    def set_flags_at_once(self, operation: SetFlags) -> FlagsSet | None:
+        """A member's flags are changed in the general way."""
 
     async def mailboxes(self) -> dict[str, Mailbox]:
         """All mailboxes by name, in the order of names."""

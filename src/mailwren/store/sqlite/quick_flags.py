@@ -25,7 +25,7 @@ from mailwren.store.sqlite.schema import LOG_CHANGED
 from mailwren.store.values import Mailbox
 
 Latest = Callable[[MailboxId], MailboxState | None]
-"""The state of a mailbox if nothing was committed since it was found to be up to date."""
+"""The state of a mailbox that is in memory: as it is, or only if it is found to be up to date."""
 
 _NOTHING: Final = RangeSet()
 
@@ -38,14 +38,28 @@ def no_latest(_mailbox: MailboxId) -> MailboxState | None:
 class QuickFlags:
     """Changes flags through the writer's connection. Belongs to the event loop."""
 
-    __slots__ = ("_connection", "_flags", "_latest", "_set_synced")
+    __slots__ = ("_connection", "_flags", "_held", "_latest", "_set_synced")
 
     def __init__(
-        self, connection: apsw.Connection, flags: FlagSets, latest: Latest, set_synced: Callable[[bool], None]
+        self,
+        connection: apsw.Connection,
+        flags: FlagSets,
+        held: Latest,
+        latest: Latest,
+        set_synced: Callable[[bool], None],
     ) -> None:
-        """``set_synced`` turns syncs of commits on and off."""
+        """Change what is in memory.
+
+        Args:
+            connection: the writer's.
+            flags: combinations of flags that are known.
+            held: gives a state as it is.
+            latest: gives only one that is up to date.
+            set_synced: turns syncs of commits on and off.
+        """
         self._connection: Final = connection
         self._flags: Final = flags
+        self._held: Final = held
         self._latest: Final = latest
         self._set_synced: Final = set_synced
 
@@ -57,7 +71,7 @@ class QuickFlags:
         """
         if operation.keep or operation.unchanged_since is not None or len(operation.uids) > limits.FLAGS_AT_ONCE:
             return None
-        state = self._latest(operation.mailbox)
+        state = self._held(operation.mailbox)  # whether it is up to date, the change itself finds out
         if state is None:
             return None
         uid = operation.uids.only
@@ -79,6 +93,8 @@ class QuickFlags:
             if new != flags:
                 changes[flags] = new
         if not changes:
+            if self._latest(operation.mailbox) is not state:
+                return None
             return FlagsSet(_NOTHING, _NOTHING, state.modseq), None
         if len(changes) > 1:
             return None

@@ -192,10 +192,21 @@ class States:
         state = self._states.get(mailbox)
         return state if state is not None and state.modseq == modseq else None
 
+    def held(self, mailbox: MailboxId) -> MailboxState | None:
+        """The state of a mailbox as it is in memory, up to date or not."""
+        return self._states.get(mailbox)
+
     def latest(self, mailbox: MailboxId) -> MailboxState | None:
-        """The state of a mailbox, if nothing at all was committed since it was found to be up to date."""
+        """The state of a mailbox, if it is in memory and nothing new was committed there. Raises StoreError."""
         state = self._states.get(mailbox)
-        return state if state is not None and self._current.get(mailbox) == self._version() else None
+        if state is None:
+            return None
+        version = self._version()
+        if self._current.get(mailbox) != version:
+            if not self._is_unchanged(state):
+                return None
+            self._current[mailbox] = version
+        return state
 
     def gone(self, mailboxes: Iterable[MailboxId]) -> None:
         """Mailboxes have been deleted."""

@@ -23,7 +23,7 @@ from mailwren.base.logs import log
 from mailwren.store.blobs.api import BlobStore
 from mailwren.store.durable import sync_folder
 from mailwren.store.errors import StoreUnavailable
-from mailwren.store.operations import Operation, Outcome, SetFlags
+from mailwren.store.operations import FlagsSet, Operation, Outcome, SetFlags
 from mailwren.store.sqlite.commit import Committed, Committer, Prepared
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
@@ -83,6 +83,7 @@ class Writer:
         on_commit: Callable[[Committed], None],
         strict: bool,
         states: States = no_states,
+        held: Latest = no_latest,
         latest: Latest = no_latest,
     ) -> None:
         """Write through ``connection``, which nobody else may use; in memory (no path) everything runs at once."""
@@ -91,7 +92,7 @@ class Writer:
         self._threads: Final = threads
         self._path: Final = path
         self._committer: Final = Committer(connection, flags, blobs, states)
-        self._quick_flags: Final = QuickFlags(connection, flags, latest, self._committer.set_synced)
+        self._quick_flags: Final = QuickFlags(connection, flags, held, latest, self._committer.set_synced)
         self._blobs: Final = blobs
         self._clock: Final = clock
         self._on_commit: Final = on_commit
@@ -116,8 +117,8 @@ class Writer:
         """Carry out operations as one transaction, for a member or (``None``) the owner. Raises StoreError."""
         if self._closed:
             raise StoreUnavailable("the account is closed")
-        if len(operations) == 1 and member is None:
-            outcome = self._quickly(operations[0])
+        if len(operations) == 1 and member is None and isinstance(operations[0], SetFlags):
+            outcome = self.set_flags_at_once(operations[0])
             if outcome is not None:
                 return [outcome]
         request = Request(operations, self._loop.create_future(), member, strict=self._strict)
@@ -143,9 +144,9 @@ class Writer:
         # Also where a commit is under way: it waits for the disk, and this one is ready when it is done.
         return request.stage_at_once(self._connection, self._blobs) and not self._busy and self._begin([request])
 
-    def _quickly(self, operation: Operation) -> Outcome | None:
-        """Carry out a change of few flags in the shortest way, if it is one and nothing stands in its way."""
-        if not isinstance(operation, SetFlags) or self._strict or self._executor is None:
+    def set_flags_at_once(self, operation: SetFlags) -> FlagsSet | None:
+        """Carry out a change of few flags in the shortest way, if nothing stands in its way. Raises StoreError."""
+        if self._strict or self._executor is None or self._closed:
             return None
         if self._busy or self._queue or self._distrusted or self._wal_pages > limits.WAL_PAGES:
             return None

@@ -132,6 +132,8 @@ INTRODUCTIONS: Final = 2000
 """Answers to SELECT kept by a process, of some 700 octets each: mailboxes that are selected again and again."""
 LINES_CACHE: Final = 64 * 1024 * 1024
 """Octets of FETCH responses kept by a process: what lists of some 50,000 messages need, for the next device."""
+LINES_CACHE_TOTAL: Final = 256 * 1024 * 1024
+"""Octets of such responses that all processes together keep: of more than four workers each keeps less."""
 ROWS_IN_PARTS: Final = 100_000
 """Messages of a mailbox that is read in parts at the same time: with fewer, opening more connections takes longer."""
 ROWS_PARTS: Final = 4

@@ -99,7 +99,7 @@ class ServerContext:
     _directory_due: float = 0.0
 
     def __post_init__(self) -> None:
-        self.lines = KeptLines(limits.LINES_CACHE // self.workers)
+        self.lines = KeptLines(min(limits.LINES_CACHE, limits.LINES_CACHE_TOTAL // self.workers))
         self.search = SearchEngine(others=self.turns.rest, indexes=self.indexes)
         self.sorter = Sorter(self.search, others=self.turns.rest)
 

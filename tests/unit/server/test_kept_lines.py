@@ -76,18 +76,37 @@ def test_lines_under_another_key_are_not_found(other: LinesKey) -> None:
 def test_what_was_used_longest_ago_goes_first() -> None:
     """The total stays within the limit; what is too large alone is not kept, nor what it replaces."""
     kept = KeptLines(20_000)
-    for first in range(20):
-        kept.keep(KEY._replace(first=first), origin(), bytes(1000))
-        kept.find(KEY._replace(first=0), origin())
+    for state in range(20):
+        kept.keep(KEY._replace(state=state), origin(), bytes(1000))
+        kept.find(KEY._replace(state=0), origin())
         assert kept.size <= 20_000
-    found = [first for first in range(20) if kept.find(KEY._replace(first=first), origin()) is not None]
+    found = [state for state in range(20) if kept.find(KEY._replace(state=state), origin()) is not None]
     assert found == [0, *range(21 - len(found), 20)]
     assert 10 < len(found) < 20
     for _ in range(100):
-        kept.keep(KEY, origin(), bytes(1000))
-    assert sum(kept.find(KEY._replace(first=first), origin()) is not None for first in found) == len(found) - 1
+        kept.keep(KEY._replace(state=20), origin(), bytes(1000))
+    assert sum(kept.find(KEY._replace(state=state), origin()) is not None for state in found) == len(found) - 1
     kept.keep(KEY, origin(), bytes(5000))
     assert kept.find(KEY, origin()) is None
+
+
+def test_a_list_longer_than_the_memory_is_kept_in_part() -> None:
+    """Asked for again and again, its beginning is found each time; another list takes its place."""
+    kept = KeptLines(20_000)
+    for _ in range(3):
+        found = 0
+        for first in range(30):
+            key = KEY._replace(first=first)
+            if kept.find(key, origin()) is None:
+                kept.keep(key, origin(), bytes(1000))
+            else:
+                found += 1
+            assert kept.size <= 20_000
+    assert 10 < found < 20
+    for first in range(30):
+        kept.keep(KEY._replace(asked="UID", first=first), origin(), bytes(1000))
+    assert sum(kept.find(KEY._replace(asked="UID", first=first), origin()) is not None for first in range(30)) == found
+    assert not any(kept.find(KEY._replace(first=first), origin()) for first in range(30))
 
 
 def test_what_nobody_asks_for_is_let_go_of() -> None:

@@ -64,7 +64,11 @@ class _Entry:
 
 
 class KeptLines:
-    """A bounded memory of lines; those used longest ago go first. Used on the event loop."""
+    """A bounded memory of lines; those used longest ago go first. Used on the event loop.
+
+    Lines never take the place of others of the same list: who asks for a list that is longer than the memory again and
+    again would find nothing any more, as what comes next is always what was used longest ago.
+    """
 
     __slots__ = ("_entries", "_limit", "_period", "_size")
 
@@ -92,10 +96,13 @@ class KeptLines:
         entry = _Entry(origin, lines, self._period)
         if entry.size > self._limit // 8:
             return
+        while self._size + entry.size > self._limit:
+            oldest = next(iter(self._entries))
+            if oldest.state == key.state and oldest.asked == key.asked:
+                return
+            self._drop_oldest()
         self._size += entry.size
         self._entries[key] = entry
-        while self._size > self._limit:
-            self._drop_oldest()
 
     def tick(self) -> None:
         """A period is over: let go of what was not used for ``limits.LINES_PERIODS`` of them."""

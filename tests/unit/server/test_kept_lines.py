@@ -92,7 +92,7 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 
 def test_a_list_longer_than_the_memory_is_kept_in_part() -> None:
     """Asked for again and again, its beginning is found each time; another list takes its place."""
-    kept = KeptLines(20_000)
+    kept, found = KeptLines(20_000), 0
     for _ in range(3):
         found = 0
         for first in range(30):

@@ -5,7 +5,8 @@ Two sessions stand at the same place when they know the same of the same mailbox
 form: then they have to be told the same octets. Rules:
 
 1. A session that idles is either woken, and tells its client as after any command, or takes over what another one told.
-2. Of those who stand at one place two are woken: the first may be given the new messages as its recent ones (RFC 3501
+2. News do not answer a hint that came after whoever told them had looked: that may be of a later change.
+3. Of those who stand at one place two are woken: the first may be given the new messages as its recent ones (RFC 3501
    §2.3.2), which is true of nobody else. The others wait for what these are told, for a moment at most.
 """
 
@@ -54,10 +55,12 @@ class News(NamedTuple):
     after: Place
     flag_sets: frozenset[int]
     octets: bytes
+    hints: int
+    """How many hints there had been when it began to look."""
 
-    def holds_for(self, place: Place, selected: "Selected") -> bool:
-        """Whether a session at a place is to be told the same, and is up to date then."""
-        same = self.before == place and self.old_uids is selected.view.uids
+    def holds_for(self, place: Place, selected: "Selected", hint: int) -> bool:
+        """Whether a session at a place, whose last hint has this number, is to be told the same and knows all then."""
+        same = self.before == place and self.old_uids is selected.view.uids and hint <= self.hints
         return same and self.after.told == selected.state.modseq
 
 
@@ -67,6 +70,8 @@ class Standing(NamedTuple):
     place: Place
     uids: "array[int]"
     handed_over: int
+    hints: int
+    """How many hints there had been."""
 
 
 def place_of(session: "Session") -> Place | None:
@@ -99,18 +104,20 @@ class _Group:
     __slots__ = ("sessions", "woken")
 
     def __init__(self) -> None:
-        self.sessions: list[Session] = []
+        self.sessions: dict[Session, int] = {}
+        """With the number of each one's last hint."""
         self.woken = 1
 
 
 class SharedNews:
     """One process's; everything happens on its event loop."""
 
-    __slots__ = ("_groups", "_hinted", "_news", "_scheduled", "_timer")
+    __slots__ = ("_groups", "_hinted", "_hints", "_news", "_scheduled", "_timer")
 
     def __init__(self) -> None:
-        self._hinted: dict[Session, None] = {}
-        """Those to be looked at next."""
+        self._hints = 0
+        self._hinted: dict[Session, int] = {}
+        """Those to be looked at next, with the number of the last hint."""
         self._groups: dict[Place, _Group] = {}
         self._news: dict[int, News] = {}
         """What was told last in a mailbox, by the number of its state, as long as anybody waits."""
@@ -119,7 +126,8 @@ class SharedNews:
 
     def tell(self, session: "Session") -> None:
         """There may be news for a session that idles."""
-        self._hinted[session] = None
+        self._hints += 1
+        self._hinted[session] = self._hints
         self._go_on()
 
     def standing(self, session: "Session") -> Standing | None:
@@ -127,7 +135,7 @@ class SharedNews:
         place = place_of(session) if self._groups and not session.queued else None
         if place is None or session.selected is None or place not in self._groups:
             return None
-        return Standing(place, session.selected.view.uids, session.handed_over)
+        return Standing(place, session.selected.view.uids, session.handed_over, self._hints)
 
     def keep(self, session: "Session", standing: Standing | None) -> None:
         """A session has been told: what it was told others may take over."""
@@ -137,11 +145,12 @@ class SharedNews:
         before, selected = standing.place, session.selected
         if after.state != before.state or after.recent != before.recent:
             return
-        news = News(before, standing.uids, selected.view.uids, after, frozenset(selected.flag_sets), session.queued)
+        sets = frozenset(selected.flag_sets)
+        news = News(before, standing.uids, selected.view.uids, after, sets, session.queued, standing.hints)
         self._news[before.state] = news
         group = self._groups.pop(before, None)
         if group is not None:
-            self._hinted.update(dict.fromkeys(group.sessions))
+            self._hinted = {**group.sessions, **self._hinted}  # a hint that came since is the last one
             self._go_on()
 
     def _go_on(self) -> None:
@@ -155,9 +164,9 @@ class SharedNews:
         end = perf_counter() + limits.SLICE_SECONDS
         while self._hinted:
             session = next(iter(self._hinted))
-            del self._hinted[session]
+            hint = self._hinted.pop(session)
             if session.idling and session.connection.waiting:
-                self._look_after(session)
+                self._look_after(session, hint)
             if perf_counter() >= end:
                 break
         if self._hinted:
@@ -167,13 +176,13 @@ class SharedNews:
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._lose_patience)
 
-    def _look_after(self, session: "Session") -> None:
+    def _look_after(self, session: "Session", hint: int) -> None:
         place = place_of(session)
         if place is None or session.selected is None or session.connection.paused:
             session.connection.wake()
             return
         news = self._news.get(place.state)
-        if news is not None and news.holds_for(place, session.selected):
+        if news is not None and news.holds_for(place, session.selected, hint):
             session.take_over(news)
             return
         group = self._groups.get(place)
@@ -184,7 +193,7 @@ class SharedNews:
             group.woken += 1
             session.connection.wake()
         else:
-            group.sessions.append(session)
+            group.sessions[session] = hint
 
     def _lose_patience(self) -> None:
         """Those who were woken have not been told for whatever reason: everybody looks for himself."""

@@ -1,6 +1,7 @@
 """Idling sessions that take over what another was told hear exactly what they would have been told themselves."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from tests.support.inprocess import Client, server_context
@@ -8,7 +9,7 @@ from tests.support.inprocess import Client, server_context
 from mailwren.server import shared_news
 from mailwren.server.features import Features
 from mailwren.server.session import Session
-from mailwren.server.shared_news import News, SharedNews
+from mailwren.server.shared_news import News, SharedNews, Standing
 
 _FORMS = (b"", b"IMAP4rev2", b"CONDSTORE", b"QRESYNC", b"UIDONLY")
 _EACH = 10
@@ -107,3 +108,47 @@ def test_everybody_hears_what_each_alone_would(monkeypatch: pytest.MonkeyPatch) 
 def test_who_waits_in_vain_looks_for_himself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where those who were woken first are kept from telling, the others do not wait for ever."""
     asyncio.run(_hinder_the_first(monkeypatch))
+
+
+async def _change_again_before_all_have_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What idling sessions hear of a second change by another worker, whose hint comes when two know of the first."""
+    told = asyncio.Event()
+    monkeypatch.setattr(shared_news, "_PATIENCE_SECONDS", 60.0)
+    async with server_context(folder) as here, server_context(folder) as elsewhere:
+        writer, *listeners = [Client(context, Features()) for context in (elsewhere, *[here] * 6)]
+        for client in (writer, *listeners):
+            await client.login()
+            await client.command(b"SELECT INBOX")
+        for client in listeners:
+            client.send(b"i IDLE\r\n")
+            await client.line()
+        keep, pass_on = SharedNews.keep, SharedNews._pass_on
+
+        def keep_and_stop(news: SharedNews, session: Session, standing: Standing | None) -> None:
+            monkeypatch.setattr(SharedNews, "_pass_on", lambda _news: told.set())
+            keep(news, session, standing)
+
+        def hint() -> None:
+            for session in here.sessions:
+                assert session.selected is not None
+                session.hint(session.selected.account.id, session.selected.id)
+
+        await writer.command(_STEPS[0])
+        monkeypatch.setattr(SharedNews, "keep", keep_and_stop)
+        hint()
+        await told.wait()
+        await writer.command(_STEPS[0])
+        hint()
+        monkeypatch.setattr(SharedNews, "keep", keep)
+        monkeypatch.setattr(SharedNews, "_pass_on", pass_on)
+        here.shared_news._pass_on()
+        await _settle()
+        return [client.pending for client in listeners]
+
+
+def test_a_hint_that_comes_while_news_are_passed_on_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """News of the change before do not answer it: every session looks again, and hears of both changes."""
+    for heard in asyncio.run(_change_again_before_all_have_heard(tmp_path, monkeypatch)):
+        assert b"* 2 EXISTS\r\n" in heard

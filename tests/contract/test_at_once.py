@@ -159,7 +159,7 @@ def test_threads_for_commits() -> None:
 
 
 def test_a_slow_disk_is_left_to_threads() -> None:
-    """After a commit that took too long none is tried here for a thousand times as long, and never for too long."""
+    """After a commit that took too long none is tried here for many times as long, and never for too long."""
     now, steps = 0.0, [0.0]
 
     def commit() -> str:

@@ -182,8 +182,8 @@ COMMIT_THREADS: Final = 8
 COMMIT_HERE_SECONDS: Final = 0.001
 """How long the event loop may wait for the disk in a commit: longer than a quick disk takes, and the time of a small
 command. Waking a thread and being woken by it is a tenth of that."""
-COMMIT_HERE_PAUSE: Final = 1000
-"""How many times as long as a commit that took longer than that others are left to threads: a thousandth of the loop's
+COMMIT_HERE_PAUSE: Final = 200
+"""How many times as long as a commit that took longer than that others are left to threads: half a percent of the loop's
 time is all that a slow disk costs it."""
 COMMIT_THREADS_SECONDS: Final = 600.0
 """How long commits are left to threads at most: by then even a failing disk may have been replaced."""

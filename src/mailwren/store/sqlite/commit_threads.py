@@ -1,8 +1,8 @@
 """Where prepared transactions are committed: a commit waits for the disk, and the event loop must not wait for long.
 
 Waking a thread and being woken by it takes longer than many a disk does. So as long as the disk is that quick, commits
-wait for it on the event loop; one that took too long sends the next ones to the threads for a thousand times as long.
-So what the loop waits too long for the disk is a thousandth of its time, however slow that is.
+wait for it on the event loop; one that took too long sends the next ones to the threads for two hundred times as long.
+So the loop loses half a percent of its time to a slow disk, however slow that is.
 
 A pool of :mod:`concurrent.futures` makes a future, a lock and a condition for every job, which here would cost more
 than what Python has to do for the commit itself.

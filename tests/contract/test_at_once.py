@@ -159,27 +159,28 @@ def test_threads_for_commits() -> None:
 
 
 def test_a_slow_disk_is_left_to_threads() -> None:
-    """After a commit that took too long none is tried here for many times as long, and never for too long."""
-    now, steps = 0.0, [0.0]
+    """Commits that took too long, together, leave others to threads until time makes up for it."""
+    now, step = 0.0, 0.0
 
     def commit() -> str:
         nonlocal now
-        now += steps[0]
+        now += step
         return "done"
 
     threads = CommitThreads(1, lambda: now)
+    step = limits.COMMIT_HERE_SECONDS
+    for _ in range(1000):
+        assert threads.here(commit) == "done"
+    step += limits.COMMIT_HERE_DEBT * 0.6
     assert threads.here(commit) == "done"
-    steps[0] = limits.COMMIT_HERE_SECONDS
-    assert threads.here(commit) == "done"
-    steps[0] = 0.01
     assert threads.here(commit) == "done"
     assert threads.here(commit) is None
-    now += 0.009 * limits.COMMIT_HERE_PAUSE
+    now += limits.COMMIT_HERE_DEBT * 1.1 / limits.COMMIT_HERE_SHARE
     assert threads.here(commit) is None
-    now += 0.0011 * limits.COMMIT_HERE_PAUSE
-    steps[0] = 1e6
+    now += limits.COMMIT_HERE_DEBT * 0.2 / limits.COMMIT_HERE_SHARE
+    step = 1e6
     assert threads.here(commit) == "done"
-    now += limits.COMMIT_THREADS_SECONDS - 1
+    now += limits.COMMIT_HERE_DEBT_MAX * 0.99 / limits.COMMIT_HERE_SHARE
     assert threads.here(commit) is None
-    now += 2
+    now += limits.COMMIT_HERE_DEBT_MAX * 0.02 / limits.COMMIT_HERE_SHARE
     assert threads.here(commit) == "done"

@@ -182,11 +182,13 @@ COMMIT_THREADS: Final = 8
 COMMIT_HERE_SECONDS: Final = 0.001
 """How long the event loop may wait for the disk in a commit: longer than a quick disk takes, and the time of a small
 command. Waking a thread and being woken by it is a tenth of that."""
-COMMIT_HERE_PAUSE: Final = 200
-"""How many times as long as a commit that took longer than that others are left to threads: half a percent of the loop's
-time is all that a slow disk costs it."""
-COMMIT_THREADS_SECONDS: Final = 600.0
-"""How long commits are left to threads at most: by then even a failing disk may have been replaced."""
+COMMIT_HERE_DEBT: Final = 0.01
+"""Seconds that commits may wait longer than that, together, before the next ones are left to threads: even a quick disk
+is slow now and then, as while something else is written."""
+COMMIT_HERE_SHARE: Final = 0.005
+"""How much of that a second pays off: half a percent of the loop's time is all that a slow disk costs it."""
+COMMIT_HERE_DEBT_MAX: Final = 3.0
+"""What is counted of it at most: paid off in ten minutes, by when even a failing disk may have been replaced."""
 FLAG_LINES: Final = 32
 """Thousands of message numbers whose FETCH responses have their beginnings ready for flag changes, 64 kB each."""
 ROWS_AT_ONCE: Final = 512

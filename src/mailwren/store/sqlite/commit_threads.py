@@ -1,8 +1,9 @@
 """Where prepared transactions are committed: a commit waits for the disk, and the event loop must not wait for long.
 
 Waking a thread and being woken by it takes longer than many a disk does. So as long as the disk is that quick, commits
-wait for it on the event loop; one that took too long sends the next ones to the threads for two hundred times as long.
-So the loop loses half a percent of its time to a slow disk, however slow that is.
+wait for it on the event loop. What they wait there too long is a debt, which time pays off slowly; when it is too much,
+the next commits are left to the threads until it is paid. So the loop loses half a percent of its time to a slow disk,
+however slow that is, and a quick one may be slow now and then.
 
 A pool of :mod:`concurrent.futures` makes a future, a lock and a condition for every job, which here would cost more
 than what Python has to do for the commit itself.
@@ -26,12 +27,16 @@ R = TypeVar("R")
 class CommitThreads:
     """Runs work in a few threads, which are started when they are needed. Called on the event loop."""
 
-    __slots__ = ("_clock", "_number", "_queue", "_threads", "_threads_until", "_unfinished")
+    __slots__ = ("_clock", "_debt", "_left", "_looked", "_number", "_queue", "_threads", "_unfinished")
 
     def __init__(self, number: int, clock: Callable[[], float] = perf_counter) -> None:
         """Use up to ``number`` threads; ``clock`` has seconds, as exact as there are."""
         self._clock: Final = clock
-        self._threads_until = -inf
+        self._debt = 0.0
+        """Seconds that commits on the event loop waited too long, and that are not paid yet."""
+        self._left = False
+        """Whether commits are left to the threads until the debt is paid."""
+        self._looked = -inf
         self._number: Final = number
         self._queue: Final[SimpleQueue[Work | None]] = SimpleQueue()
         self._threads: Final[list[threading.Thread]] = []
@@ -41,12 +46,16 @@ class CommitThreads:
     def here(self, commit: Callable[[], R]) -> R | None:
         """Commit on the event loop, if the disk was quick of late; ``None``: no, a thread is to do it."""
         start = self._clock()
-        if start < self._threads_until:
+        self._debt = max(self._debt - (start - self._looked) * limits.COMMIT_HERE_SHARE, 0.0)
+        self._looked = start
+        if self._left and self._debt:
             return None
         result = commit()
-        end = self._clock()
-        if end - start > limits.COMMIT_HERE_SECONDS:
-            self._threads_until = end + min((end - start) * limits.COMMIT_HERE_PAUSE, limits.COMMIT_THREADS_SECONDS)
+        self._looked = self._clock()
+        late = self._looked - start - limits.COMMIT_HERE_SECONDS
+        if late > 0:
+            self._debt = min(self._debt + late, limits.COMMIT_HERE_DEBT_MAX)
+        self._left = self._debt > limits.COMMIT_HERE_DEBT
         return result
 
     def run(self, work: Work) -> None:

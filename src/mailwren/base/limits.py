@@ -130,6 +130,10 @@ BLOB_CACHE: Final = 32 * 1024 * 1024
 """Decompressed octets kept by a process: a message read piece by piece is decompressed once."""
 INTRODUCTIONS: Final = 2000
 """Answers to SELECT kept by a process, of some 700 octets each: mailboxes that are selected again and again."""
+KNOWN_LINES: Final = 500
+"""Command lines kept by a process as they were read: programs send few different ones, again and again."""
+KNOWN_LINE: Final = 300
+"""Octets of such a line: those for whole lists of header fields are as long."""
 LINES_CACHE: Final = 64 * 1024 * 1024
 """Octets of FETCH responses kept by a process: what lists of some 50,000 messages need, for the next device."""
 LINES_CACHE_TOTAL: Final = 256 * 1024 * 1024

@@ -53,6 +53,7 @@ from mailwren.server.ext import (
 from mailwren.server.ext.multisearch import run_multisearch
 from mailwren.server.ext.notify import run_notify
 from mailwren.server.ext.uidonly import UidRequired
+from mailwren.server.known_lines import KnownLines
 from mailwren.server.session import Session
 from mailwren.server.table import AnyCommand, Capability, Command, Effect, Request, State
 from mailwren.store.errors import StoreError
@@ -339,6 +340,7 @@ class Features:
         self._uid_numbers = frozenset(
             name for name, row in self._commands.items() if Effect.UID_MAY_USE_NUMBERS in row.effects
         )
+        self.known = KnownLines()
         self.message_takers = frozenset(
             name for name, row in self._commands.items() if Effect.TAKES_MESSAGE in row.effects
         )

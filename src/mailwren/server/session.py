@@ -28,6 +28,7 @@ from mailwren.server.ext import annotation_notices, condstore, messagelimit
 from mailwren.server.ext.own_changes import moves
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.ext.utf8 import require_enabled
+from mailwren.server.known_lines import ReadCommand
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
@@ -344,19 +345,20 @@ class Session(Exchange):
 
     async def _command(self, frame: CommandFrame) -> None:
         tag = b"*"
-        scanner = Scanner(frame.fragments, utf8=self.utf8)
         try:
             try:
-                tag = scanner.tag()
-                command, request = self.features.look_up(scanner, tag, self.state, uid_only=self.uid_only)
-                require_enabled(self, request.name)
-                arguments = self.features.parse(command, scanner, request)
-                if self.uid_only and command.names_numbers is not None and command.names_numbers(arguments):
-                    raise UidRequired
+                known = self.features.known.find(self, frame.fragments)
+                if known is None:
+                    scanner = Scanner(frame.fragments, utf8=self.utf8)
+                    tag = scanner.tag()
+                    known = self._read(frame, scanner, tag)
+                else:
+                    tag = known.request.tag
+                    require_enabled(self, known.request.name)
             except ImapError:
                 self._count_bad()
                 raise
-            await self._run(command, arguments, request)
+            await self._run(known.command, known.arguments, known.request)
         except Bye:
             raise
         except ImapError as error:
@@ -375,6 +377,17 @@ class Session(Exchange):
         finally:
             frame.close()
         await self.flush()
+
+    def _read(self, frame: CommandFrame, scanner: Scanner, tag: bytes) -> ReadCommand:
+        """Read a command behind its tag. Raises ImapError."""
+        command, request = self.features.look_up(scanner, tag, self.state, uid_only=self.uid_only)
+        require_enabled(self, request.name)
+        arguments = self.features.parse(command, scanner, request)
+        if self.uid_only and command.names_numbers is not None and command.names_numbers(arguments):
+            raise UidRequired
+        read = ReadCommand(command, request, arguments)
+        self.features.known.learn(self, frame.fragments, read)
+        return read
 
     async def _run(self, command: AnyCommand, arguments: object, request: Request) -> None:
         self._looked = False

@@ -5,7 +5,6 @@ Of a command for one message, which is another one each time, all but the messag
 selected state are, only where what was read cannot be changed, and none that may have a secret in it.
 """
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from mailwren.base import limits
@@ -19,11 +18,9 @@ if TYPE_CHECKING:
     from mailwren.imap.frames import Fragments
     from mailwren.server.session import Session
 
-_LINE: Final = re.compile(
-    rb"([^\x00-\x20\x7f-\xff(){%*\"\\+]{1,100}+) (?:((?i:(?:UID )?(?:FETCH|STORE))) ([1-9][0-9]{0,8}) )?+(.+)",
-    re.DOTALL,
-)
-"""The tag, a command for one message, its number, and the rest, or the whole of another command."""
+_LARGEST: Final = 9
+"""Digits of a message number that is certainly not too large."""
+_ZERO: Final = ord("0")
 _KEPT: Final = frozenset({b"NOOP", b"CHECK", b"SELECT", b"EXAMINE", b"STATUS", b"FETCH", b"STORE", b"SEARCH"})
 
 
@@ -56,16 +53,13 @@ class KnownLines:
         """What a line says to a session, if one like it was read before."""
         if session.state is not State.SELECTED or len(fragments) > 1:
             return None
-        match = _LINE.fullmatch(cast("bytes", fragments[0]))
-        if match is None:
-            return None
-        tag, head, number, rest = match.groups()
-        known = self._lines.get((head, rest, session.utf8, session.uid_only))
-        if known is None:
+        tag, number, key = _taken_apart(cast("bytes", fragments[0]))
+        known = self._lines.get((key, session.utf8, session.uid_only) if session.enabled else key)
+        if known is None or not tag.isalnum():
             return None
         command, name, by_uid, arguments = known
-        if number is not None:
-            arguments = _for_message(cast("Fetch | Store", arguments), int(number))
+        if number:
+            arguments = _for_message(cast("Fetch | Store", arguments), number)
         return ReadCommand(command, Request(tag, name, by_uid), arguments)
 
     def learn(self, session: "Session", fragments: "Fragments", read: ReadCommand) -> None:
@@ -76,14 +70,27 @@ class KnownLines:
         line = fragments[0]
         if len(fragments) > 1 or not isinstance(line, bytes) or len(line) > limits.KNOWN_LINE:
             return
-        match = _LINE.fullmatch(line)
-        if match is None or not _is_lasting(arguments):
+        _tag, number, key = _taken_apart(line)
+        if not _is_lasting(arguments) or (number and not isinstance(arguments, Fetch | Store)):
             return
-        _tag, head, _number, rest = match.groups()
         if len(self._lines) >= self._limit:
             self._lines.clear()
-        key = (head, rest, session.utf8, session.uid_only)
-        self._lines[key] = _Known(command, request.name, request.by_uid, arguments)
+        known = _Known(command, request.name, request.by_uid, arguments)
+        self._lines[(key, session.utf8, session.uid_only) if session.enabled else key] = known
+
+
+def _taken_apart(line: bytes) -> tuple[bytes, int, tuple[bytes, ...]]:
+    """The tag, the number of the one message that a command is for (0: another command), and all the rest."""
+    tag, _, rest = line.partition(b" ")
+    words = rest.split(b" ", 2)
+    if len(words) == 3 and words[0] in (b"UID", b"uid"):
+        number, _, items = words[2].partition(b" ")
+        words = [words[0], words[1], number, items]
+    number = words[-2] if len(words) > 2 else b""
+    if number.isdigit() and len(number) <= _LARGEST and number[0] != _ZERO:
+        words[-2] = b""
+        return tag, int(number), tuple(words)
+    return tag, 0, (rest,)
 
 
 def _for_message(arguments: Fetch | Store, number: int) -> Fetch | Store:

@@ -126,6 +126,9 @@ class View:
 
     def uids_of(self, spans: list[Span]) -> RangeSet:
         """The UIDs at positions."""
+        if len(spans) == 1 and spans[0][1] - spans[0][0] == 1:
+            uid = self.uids[spans[0][0]]
+            return RangeSet(((uid, uid),))
         return RangeSet(run for start, stop in spans for run in uid_runs(self.uids, start, stop))
 
     # --- what the client has not been told ------------------------------------------------------------------

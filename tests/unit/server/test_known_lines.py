@@ -19,7 +19,8 @@ FEATURES = Features()
 
 def session(state: State = State.SELECTED, *, utf8: bool = False, uid_only: bool = False) -> "Session":
     """As much of a session as lines are read with."""
-    return cast("Session", SimpleNamespace(state=state, utf8=utf8, uid_only=uid_only))
+    enabled = {name for name, there in (("UTF8=ACCEPT", utf8), ("UIDONLY", uid_only)) if there}
+    return cast("Session", SimpleNamespace(state=state, enabled=enabled, utf8=utf8, uid_only=uid_only))
 
 
 def read(line: bytes, *, utf8: bool = False) -> ReadCommand:
@@ -67,6 +68,8 @@ def test_a_line_says_the_same_again(first: bytes, then: bytes) -> None:
         b"b  FETCH 1 FLAGS",
         b"b FETCH 1 FLAGS ",
         b"FETCH 1 FLAGS",
+        b"b FETCH 1234567890 FLAGS",
+        b"b SEARCH 1 FLAGS",
     ],
 )
 def test_other_lines_are_not_known(other: bytes) -> None:

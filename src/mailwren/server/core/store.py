@@ -122,7 +122,10 @@ async def _answer(session: "Session", selected: "Selected", spans: Sequence[Span
         send_flags(session, selected, positions[::-1] if session.over_limit else positions, with_uid=with_uid)
         selected.view.note_sent(positions, selected.state.modseq)
 
-    await _in_batches(session, spans, answer)
+    if len(spans) == 1 and spans[0][1] - spans[0][0] == 1:
+        answer(0, range(*spans[0]))  # the usual case
+    else:
+        await _in_batches(session, spans, answer)
 
 
 async def _answer_silently(

@@ -332,6 +332,22 @@ INDEX_ANSWERS: Final = 8
 """Answers of one account's index that are kept: for the next mailbox of one search, and the next page of a result."""
 INDEX_ANSWER: Final = 100_000
 """Messages of the largest answer that is kept."""
+INDEX_TEXTS: Final = 16 * 1024 * 1024
+"""Octets of compressed text of attached documents in messages that are indexed together: held in memory until then."""
+DOCUMENT_OCTETS: Final = 32 * 1024 * 1024
+"""Octets of an attached document that is read for the index: more than mail systems let through."""
+DOCUMENT_UNPACKED: Final = 128 * 1024 * 1024
+"""Octets of XML that an office document may unpack to: large tables do, and archives made to fill memory stop here."""
+DOCUMENT_MEMORY: Final = 512 * 1024 * 1024
+"""Address space of the process that reads documents; it takes 50 MiB, and the largest ones some times their size."""
+DOCUMENT_SECONDS: Final = 10.0
+"""Processor time for one document, some hundred pages; then what was read counts. After twice that its process ends."""
+DOCUMENT_WAIT_SECONDS: Final = 60.0
+"""How long a document may take on a busy machine, where indexing gets little of it; then its process ends."""
+DOCUMENTS_SECONDS: Final = 120.0
+"""The same for all documents of one message: mail of strangers must not keep other mail from being indexed."""
+DOCUMENTS_TEXT: Final = 1024 * 1024
+"""Characters of all documents of one message that are found: some 400 pages."""
 
 # --- connections --------------------------------------------------------------------------------------------
 CONNECTIONS: Final = 20_000

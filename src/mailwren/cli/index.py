@@ -48,12 +48,13 @@ def index_status(
             notice(f"{clean(name)}: {error}")
             continue
         done = "all" if status.indexed == status.messages else f"{status.indexed / status.messages:.0%}"
-        rows.append((name, f"{status.messages:,}", done, size_text(status.octets), str(status.files)))
+        counts = str(status.files), f"{status.documents:,}"
+        rows.append((name, f"{status.messages:,}", done, size_text(status.octets), *counts))
         facts.append({"name": name, **asdict(status)})
     if as_json:
         print_json(facts)
     else:
-        print_table(("account", "messages", "indexed", "size", "files"), rows, right=(1, 2, 3, 4))
+        print_table(("account", "messages", "indexed", "size", "files", "with documents"), rows, right=(1, 2, 3, 4, 5))
     if failed:
         raise CommandRefused(f"{failed} accounts could not be read; `mailwren check` says more.")
 
@@ -67,17 +68,19 @@ def rebuild_index(
     config: ConfigOption = None,
 ) -> None:
     """Throw indexes away and build them anew: all, or those of some users. Never needed, but never wrong either."""
+    from mailwren.search.attached.extracting import extractor
     from mailwren.search.index.building import Indexer
     from mailwren.search.index.status import index_status as look
     from mailwren.store.errors import StoreError
 
     settings = read_config(context, data, config)
     failed = 0
+    documents = extractor()
     for name, folder in _accounts(settings, user or []):
         try:
             total = look(folder).messages
             with progress_bar("Indexing", total) as advance:
-                Indexer(folder, partial(_tell, advance, name)).run(anew=True, wait=True)
+                Indexer(folder, partial(_tell, advance, name), documents).run(anew=True, wait=True)
             status = look(folder)
         except (StoreError, OSError) as error:
             failed += 1

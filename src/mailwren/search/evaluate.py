@@ -22,6 +22,7 @@ from mailwren.search.fields import FieldCache
 from mailwren.search.fuzzy import relevancy
 from mailwren.search.index.answers import Answer, candidates
 from mailwren.search.index.asking import Indexes
+from mailwren.search.index.attached import AttachedTexts
 from mailwren.search.pace import Others, Pace, next_round
 from mailwren.search.plan import (
     AndStep,
@@ -144,7 +145,8 @@ class SearchEngine:
         fields = partial(self._fields.values, state)
         keep = sum(cost >= Cost.HEADER for cost in costs) > 1
         answers = await self._ask(account, tests, snapshot.count, among, pace)
-        reader = Reader(account, snapshot.contents, fields, pace, answers, keep=keep)
+        attached = await self._attached(account, tests)
+        reader = Reader(account, snapshot.contents, fields, pace, answers, keep=keep, attached=attached)
         evaluation = _Evaluation(account, snapshot, columns, reader, pace)
         result: list[int] = []
         if isinstance(step, FlagStep) and among is None and relevancies is None:
@@ -175,6 +177,12 @@ class SearchEngine:
         texts = (HeaderContains, BodyContains, TextContains, Resembles)
         asked = [leaf.test for leaf in tests if isinstance(leaf.test, texts)]
         return await self._indexes.ask(account, asked, pace) if asked else {}
+
+    async def _attached(self, account: Account, tests: list[LeafStep]) -> AttachedTexts | None:
+        """The text of attached documents, where a test looks at bodies; asked for last, to know all that answers do."""
+        if self._indexes is None or all(leaf.cost < Cost.BODY for leaf in tests):
+            return None
+        return await self._indexes.attached(account)
 
     async def _chosen(
         self, state: MailboxState, snapshot: Snapshot, step: Step, answers: dict[TextTest, Answer], pace: Pace

@@ -10,11 +10,12 @@ from mailwren.message.api import Part
 from mailwren.message.encoded_words import decode_header
 from mailwren.message.header import Header
 from mailwren.message.text import header_text
-from mailwren.search.bodies import WholeMessage, large_blocks, large_texts
+from mailwren.search.bodies import WholeMessage, large_blocks, large_texts, pieces
 from mailwren.search.fields import SEPARATOR, FieldValues
 from mailwren.search.fuzzy import BODY, FIELDS, OTHER_FIELD, SUBJECT, FuzzyText, Hits
 from mailwren.search.headers import BlockTest, FieldTest
 from mailwren.search.index.answers import Answer
+from mailwren.search.index.attached import AttachedTexts
 from mailwren.search.needle import Needle
 from mailwren.search.pace import Pace
 from mailwren.search.plan import PlainTextTest, TextTest
@@ -38,6 +39,7 @@ class Reader:
         pace: lets others run.
         answers: what the index tells of tests: only where it is not certain are messages read.
         keep: whether what was read is wanted again before :meth:`forget`, because several tests look at it.
+        attached: the text of attached documents, where any is known.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Reader:
         answers: Mapping[TextTest, Answer],
         *,
         keep: bool,
+        attached: AttachedTexts | None = None,
     ) -> None:
         self._account = account
         self._contents = contents
         self._fields = fields
         self._pace = pace
         self._answers = answers
+        self._attached: Final = attached
         self._keep = limits.SEARCH_KEPT if keep else 0
         self._room = self._keep
         self._headers: dict[int, bytes | None] = {}
@@ -226,6 +230,7 @@ class Reader:
                         await self._look_at_block(hits, block)
                 for text in message.texts():
                     await self._look(hits, text, BODY, often=True)
+                await self._look(hits, await self._attached_text(content), BODY, often=True)
                 return
             root = await self._account.structure(content)
             if headers:
@@ -233,6 +238,7 @@ class Reader:
                     await self._look_at_block(hits, block)
             async for text in large_texts(self._account, content, root, 0):
                 await self._look(hits, text, BODY, often=True)
+            await self._look(hits, await self._attached_text(content), BODY, often=True)
         except MessageDamaged:
             return
 
@@ -262,14 +268,27 @@ class Reader:
         return message
 
     async def _body_matches(self, test: "_BodyTest", row: int) -> bool:
+        content = ContentId(self._contents[row])
         try:
             message = await self._whole(row)
             if message is None:
-                content = ContentId(self._contents[row])
-                return await self._large_matches(test, content, await self._account.structure(content))
+                found = await self._large_matches(test, content, await self._account.structure(content))
+            else:
+                found = test.matches(message)
         except MessageDamaged:
             return False
-        return test.matches(message)
+        return found or await self._attached_matches(test, content)
+
+    async def _attached_text(self, content: ContentId) -> str:
+        return "" if self._attached is None else await self._attached.text(content)
+
+    async def _attached_matches(self, test: "_BodyTest", content: ContentId) -> bool:
+        text = await self._attached_text(content)
+        for piece in pieces(text, max(len(test.needle) - 1, 0)) if text else ():
+            if test.needle.is_in(piece):
+                return True
+            await self._pace.rest()
+        return False
 
     async def _large_matches(self, test: "_BodyTest", content: ContentId, root: Part) -> bool:
         if test.block is not None:

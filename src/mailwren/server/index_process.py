@@ -3,7 +3,8 @@
 Reads account ids from standard input, one a line, and answers each with one line once that account's index is up to
 date: ``done``, ``busy`` (another process is at it) or ``failed``. Ends with its input. It has a low priority: what
 else runs on the machine goes first. Of those of several workers one works at a time, so that they never take more than
-one core. What it did not finish when it ends is done by the next one.
+one core. What it did not finish when it ends is done by the next one. Attached documents it has read by a process of
+its own, if the extra for them is installed; that one ends when this one does.
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from mailwren.base.logs import LogForm, configure_logs, log
+from mailwren.search.attached.extracting import Extractor, extractor
 from mailwren.search.index.building import Indexer
 from mailwren.store.errors import StoreError
 from mailwren.store.sqlite.folders import account_folder
@@ -26,10 +28,10 @@ _OUR_SIGNALS: Final = (signal.SIGINT, signal.SIGHUP)
 """Meant for the server when they come from a terminal."""
 
 
-def index_account(data: Path, account_id: str) -> str:
+def index_account(data: Path, account_id: str, documents: Extractor | None = None) -> str:
     """Bring one account's index up to date; the answer to be given."""
     try:
-        return "done" if Indexer(account_folder(data, account_id)).run() else "busy"
+        return "done" if Indexer(account_folder(data, account_id), extractor=documents).run() else "busy"
     except (StoreError, OSError, ValueError) as error:
         log.warning("an account could not be indexed", account=account_id, reason=str(error))
         return "failed"
@@ -54,9 +56,10 @@ def one_at_a_time(data: Path) -> Iterator[None]:
 
 def main(data: Path) -> None:
     """Work until the input ends."""
+    documents = extractor()
     for line in sys.stdin:
         with one_at_a_time(data):
-            answer = index_account(data, line.strip())
+            answer = index_account(data, line.strip(), documents)
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 

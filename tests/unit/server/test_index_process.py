@@ -25,7 +25,7 @@ def test_each_account_is_indexed_with_the_others_waiting(
 ) -> None:
     """While an account is indexed the processes of other workers wait; between two accounts they may go ahead."""
 
-    def index(data: Path, account_id: str) -> str:
+    def index(data: Path, account_id: str, _documents: object) -> str:
         return f"{account_id} {_is_held(data)}"
 
     monkeypatch.setattr(index_process, "index_account", index)

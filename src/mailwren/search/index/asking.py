@@ -19,6 +19,7 @@ from mailwren.base.logs import log
 from mailwren.search.fuzzy import FuzzyText, without_accents
 from mailwren.search.index import folder as places
 from mailwren.search.index.answers import Answer, ContentIds
+from mailwren.search.index.attached import AttachedTexts
 from mailwren.search.index.folder import Range
 from mailwren.search.index.resembling import Outline, outlines
 from mailwren.search.index.segment import IndexDamaged, Posting, Segment, Zone
@@ -133,6 +134,11 @@ class AccountIndex:
             result[test] = known
         # Where a segment was found damaged in between, some answers know less than others: let none be used.
         return result if len({each.covered for each in result.values()}) == 1 else {}
+
+    async def attached(self, account: Account) -> AttachedTexts | None:
+        """The text of attached documents, if there is any. Raises StoreError, OSError."""
+        segments = [segment for segment in await self._refreshed(account) if segment.has_texts]
+        return AttachedTexts(segments, self._discard) if segments else None
 
     def _keep(self, key: _Key, answer: Answer) -> None:
         self._answers[key] = answer
@@ -343,6 +349,21 @@ class Indexes:
 
     async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
         """What the account's index tells of some tests; without one, nothing. Never raises for the index's sake."""
+        try:
+            return await self._of(account).ask(account, tests, pace)
+        except (OSError, StoreError) as error:
+            log.warning("a search index cannot be used", account=account.id, reason=str(error))
+            return {}
+
+    async def attached(self, account: Account) -> AttachedTexts | None:
+        """The text of documents attached to the account's mail, if there is any. Never raises for the index's sake."""
+        try:
+            return await self._of(account).attached(account)
+        except (OSError, StoreError) as error:
+            log.warning("a search index cannot be used", account=account.id, reason=str(error))
+            return None
+
+    def _of(self, account: Account) -> AccountIndex:
         index = self._accounts.get(account.id)
         if index is None:
             damaged = partial(self._wanted, account.id)
@@ -350,8 +371,4 @@ class Indexes:
             if len(self._accounts) > limits.INDEX_ACCOUNTS:
                 self._accounts.popitem(last=False)
         self._accounts.move_to_end(account.id)
-        try:
-            return await index.ask(account, tests, pace)
-        except (OSError, StoreError) as error:
-            log.warning("a search index cannot be used", account=account.id, reason=str(error))
-            return {}
+        return index

@@ -15,6 +15,7 @@ from typing import Final
 
 from mailwren.base import limits
 from mailwren.base.logs import log
+from mailwren.search.attached.extracting import Extractor
 from mailwren.search.index import folder as places
 from mailwren.search.index.documents import read_document
 from mailwren.search.index.folder import Range
@@ -22,9 +23,11 @@ from mailwren.search.index.merging import merge
 from mailwren.search.index.segment import (
     CONTENTS,
     IndexDamaged,
+    KeptTexts,
     Segment,
     SegmentFacts,
     ZoneWriter,
+    compressed_text,
     write_segment,
 )
 from mailwren.search.index.validity import is_valid, samples_of
@@ -45,11 +48,16 @@ class _Batch:
     unsure: dict[str, list[int]] = field(default_factory=dict)
     words: "dict[str, dict[str, array[int]]]" = field(default_factory=lambda: {zone: {} for zone in ZONES})
     postings: int = 0
+    texts: dict[int, bytes] = field(default_factory=dict)
+    """What is kept of attached documents, by the message's number."""
+    text_octets: int = 0
 
     @property
     def is_full(self) -> bool:
         """Whether it is to be written."""
         if len(self.contents) >= limits.INDEX_CONTENTS or self.postings >= limits.INDEX_POSTINGS:
+            return True
+        if self.text_octets >= limits.INDEX_TEXTS:
             return True
         return sum(map(len, self.words.values())) >= limits.INDEX_DISTINCT
 
@@ -68,6 +76,9 @@ class _Batch:
                 else:
                     posting.append(number)
             self.postings += len(words)
+        if document.attached:
+            text = self.texts[number] = compressed_text(document.attached)
+            self.text_octets += len(text)
 
     def write(self, folder: Path, database: str, covered: Range) -> Path:
         """Write the segment. Raises OSError."""
@@ -79,7 +90,8 @@ class _Batch:
             for word in sorted(encoded):
                 writer.add(word, encoded[word])
             sections.append((zone, writer.sections()))
-        return write_segment(folder, facts, [content for content, _ in self.contents], sections)
+        texts = KeptTexts(array("H", self.texts), array("I", map(len, self.texts.values())), self.texts.values())
+        return write_segment(folder, facts, [content for content, _ in self.contents], sections, texts)
 
 
 class Indexer:
@@ -88,12 +100,14 @@ class Indexer:
     Args:
         account: the account's folder.
         progress: told how far it is.
+        extractor: what reads attached documents; without it they have no text.
     """
 
-    def __init__(self, account: Path, progress: Progress = lambda _: None) -> None:
+    def __init__(self, account: Path, progress: Progress = lambda _: None, extractor: Extractor | None = None) -> None:
         self._account: Final = account
         self._folder: Final = places.index_folder(account)
         self._progress: Final = progress
+        self._extractor: Final = extractor
         self._read = 0
 
     def run(self, *, anew: bool = False, wait: bool = False) -> bool:
@@ -148,7 +162,7 @@ class Indexer:
         first, last = missing
         batch = _Batch()
         for content in source.contents(first, last):
-            batch.add(read_document(source, content))
+            batch.add(read_document(source, content, self._extractor))
             self._read += 1
             self._progress(self._read)
             if batch.is_full:

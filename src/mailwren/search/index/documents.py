@@ -1,22 +1,30 @@
 """From a stored message to its words, in memory that a large message does not grow.
 
 Looks at exactly what a search looks at: small messages as :class:`mailwren.search.bodies.WholeMessage`, large ones part
-by part as :func:`mailwren.search.bodies.large_texts`.
+by part as :func:`mailwren.search.bodies.large_texts`. The text of attached documents comes besides, where it is
+read.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from mailwren.base import limits
 from mailwren.message.api import Part
 from mailwren.message.text import header_text, part_text
+from mailwren.search.attached.extracting import Extractor
+from mailwren.search.attached.texts import attached_text
 from mailwren.search.bodies import WholeMessage, all_parts, with_mime_header
 from mailwren.search.index.zones import BODY, Document
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.sqlite.index_source import IndexSource, StoredContent
 
 
-def read_document(source: IndexSource, content: StoredContent) -> Document:
-    """A message's words. Raises StoreError when not only this message cannot be read."""
+def read_document(source: IndexSource, content: StoredContent, extractor: Extractor | None = None) -> Document:
+    """A message's words, with those of attached documents if something reads them.
+
+    Raises:
+        StoreError, OSError: not only this message cannot be read.
+    """
     document = Document(content.id, content.email_id)
     try:
         root = source.structure(content)
@@ -24,6 +32,8 @@ def read_document(source: IndexSource, content: StoredContent) -> Document:
             _add_whole(document, source.read(content, 0, content.size), root)
         else:
             _add_parts(document, source, content, root)
+        if extractor is not None and (text := attached_text(partial(source.read, content), root, extractor)):
+            document.add_attached(text)
     except MessageDamaged:
         document.give_up()
     return document

@@ -9,7 +9,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-from mailwren.search.index.segment import Segment, SegmentFacts, ZoneOctets, ZoneWriter, write_segment
+from mailwren.search.index.segment import (
+    KeptTexts,
+    Segment,
+    SegmentFacts,
+    ZoneOctets,
+    ZoneWriter,
+    write_segment,
+)
 from mailwren.search.index.zones import ZONES
 
 _GONE: Final = -1
@@ -57,10 +64,27 @@ def merge(folder: Path, segments: Sequence[Segment], database: str, present: Seq
         {zone: tuple(each) for zone, each in unsure.items()},
     )
     zones = ((zone, _merged(zone, segments, numbers, len(contents))) for zone in ZONES)
-    return write_segment(folder, facts, contents, zones)
+    texts = _kept_texts(segments, numbers) if any(segment.has_texts for segment in segments) else None
+    return write_segment(folder, facts, contents, zones, texts)
 
 
 _SAMPLES: Final = 128
+
+
+def _kept_texts(segments: Sequence[Segment], numbers: Sequence[Sequence[int]]) -> KeptTexts:
+    """The texts of attached documents of those contents that are kept, copied as they are."""
+    kept = array("H")
+    lengths = array("I")
+    places: list[tuple[Segment, int, int]] = []
+    for segment, mapping in zip(segments, numbers, strict=True):
+        known = segment.texts()
+        for content, new in zip(segment.contents(), mapping, strict=True):
+            place = known.get(content)
+            if place is not None and new != _GONE:
+                kept.append(new)
+                lengths.append(place[1])
+                places.append((segment, *place))
+    return KeptTexts(kept, lengths, (segment.read(start, length) for segment, start, length in places))
 
 
 def _has(ascending: Sequence[int], content: int) -> bool:

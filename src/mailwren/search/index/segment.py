@@ -10,6 +10,10 @@ at most 65,536 of them, and each zone (see zones.py) has three sections:
   bitmap with one bit for each content. Such a file is one container of a roaring bitmap, so nothing more is needed.
 
 Vocabulary and lengths are compressed; postings are not, so that a word's can be read alone.
+
+Where messages have attached documents whose text was read, three more sections keep it, for searches that have to look
+at texts: *texts.numbers*, those of the contents that have any, ascending; *texts.lengths*, the octets of each; and last
+*texts* themselves, each compressed alone and with a checksum of its own.
 """
 
 import json
@@ -18,6 +22,7 @@ import sys
 import weakref
 import zlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress
@@ -78,6 +83,21 @@ class ZoneOctets:
     postings: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeptTexts:
+    """Texts of attached documents that are to be written.
+
+    Attributes:
+        numbers: the contents' numbers (``array("H")``), ascending.
+        lengths: octets of each text (``array("I")``).
+        frames: the texts, as :func:`compressed_text` makes them.
+    """
+
+    numbers: "array[int]"
+    lengths: "array[int]"
+    frames: Iterable[bytes]
+
+
 # --- writing ----------------------------------------------------------------------------------------------------
 class ZoneWriter:
     """Takes a zone's words in ascending order."""
@@ -114,8 +134,17 @@ class ZoneWriter:
         return ZoneOctets(vocabulary, _little_endian(self._lengths), bytes(self._postings))
 
 
+def compressed_text(text: str) -> bytes:
+    """A text as it is kept."""
+    return zstandard.ZstdCompressor(level=6, write_checksum=True).compress(text.encode("utf-8", "surrogatepass"))
+
+
 def write_segment(
-    folder: Path, facts: SegmentFacts, contents: Sequence[int], zones: Iterable[tuple[str, ZoneOctets]]
+    folder: Path,
+    facts: SegmentFacts,
+    contents: Sequence[int],
+    zones: Iterable[tuple[str, ZoneOctets]],
+    texts: KeptTexts | None = None,
 ) -> Path:
     """Write a segment, on the disk when this returns. Raises OSError."""
     compressor = zstandard.ZstdCompressor(level=6)
@@ -126,11 +155,16 @@ def write_segment(
         sections.append((f"{zone}.vocabulary", compressor.compress(octets.vocabulary)))
         sections.append((f"{zone}.lengths", compressor.compress(octets.lengths)))
         sections.append((f"{zone}.postings", octets.postings))
+    if texts is not None and texts.numbers:
+        sections.append(("texts.numbers", compressor.compress(_little_endian(texts.numbers))))
+        sections.append(("texts.lengths", compressor.compress(_little_endian(texts.lengths))))
     places: dict[str, list[int]] = {}
     position = 0
     for name, data in sections:
         places[name] = [position, len(data), zlib.crc32(data)]
         position += len(data)
+    if texts is not None and texts.numbers:
+        places["texts"] = [position, sum(texts.lengths), 0]  # never read whole
     head = json.dumps(
         {
             "first": facts.first,
@@ -147,6 +181,8 @@ def write_segment(
     with temporary.open("wb") as file:
         file.write(MAGIC + len(head).to_bytes(4, "little") + zlib.crc32(head).to_bytes(4, "little") + head)
         file.writelines(data for _, data in sections)
+        if texts is not None:
+            file.writelines(texts.frames)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -235,6 +271,26 @@ class Zone:
             yield self._segment.decoded(self._segment.read(self._start + start, stop - start))
 
 
+@dataclass(frozen=True, slots=True)
+class TextPlaces:
+    """Where in a segment's file texts lie.
+
+    Attributes:
+        contents: those that have one, ascending.
+        offsets: where each begins, and the end of the last one.
+    """
+
+    contents: "array[int]"
+    offsets: "array[int]"
+
+    def get(self, content: int) -> tuple[int, int] | None:
+        """Offset in the file and octets of a content's text; ``None`` without one."""
+        place = bisect_left(self.contents, content)
+        if place == len(self.contents) or self.contents[place] != content:
+            return None
+        return self.offsets[place], self.offsets[place + 1] - self.offsets[place]
+
+
 class Segment:
     """A segment's file, open for reading from any thread. What it says of itself is read at once.
 
@@ -252,6 +308,7 @@ class Segment:
         "_descriptor",
         "_places",
         "_start",
+        "_texts",
         "bitmap",
         "count",
         "facts",
@@ -264,6 +321,7 @@ class Segment:
         self._descriptor: Final = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._close: Final = weakref.finalize(self, os.close, self._descriptor)
         self._contents: array[int] | None = None
+        self._texts: TextPlaces | None = None
         self._start = 0
         try:
             head = self._head()
@@ -315,6 +373,38 @@ class Segment:
         vocabulary = _decompressed(self._section(f"{name}.vocabulary"))
         start = self._start + self._places[f"{name}.postings"][0]
         return Zone(self, start, vocabulary, _decompressed(self._section(f"{name}.lengths")))
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether any content has text of attached documents."""
+        return "texts" in self._places
+
+    @property
+    def texts_known(self) -> "TextPlaces | None":
+        """What :meth:`texts` gave before; ``None``: it was not asked for yet."""
+        return self._texts
+
+    def texts(self) -> "TextPlaces":
+        """Where the kept texts lie. Raises OSError, IndexDamaged."""
+        if self._texts is None:
+            self._texts = self._text_places() if self.has_texts else TextPlaces(array("q"), array("Q", [0]))
+        return self._texts
+
+    def _text_places(self) -> "TextPlaces":
+        contents = self.contents()
+        numbers = _numbers("H", _decompressed(self._section("texts.numbers")))
+        lengths = _numbers("I", _decompressed(self._section("texts.lengths")))
+        if len(numbers) != len(lengths) or (numbers and numbers[-1] >= len(contents)):
+            raise IndexDamaged(f"the places of texts in {self.path.name} make no sense")
+        offsets = array("Q", accumulate(lengths, initial=self._start + self._places["texts"][0]))
+        return TextPlaces(array("q", [contents[number] for number in numbers]), offsets)
+
+    def text(self, content: int) -> str:
+        """The text of a content's attached documents; empty without any. Raises OSError, IndexDamaged."""
+        place = self.texts().get(content)
+        if place is None:
+            return ""
+        return _decompressed(self.read(*place)).decode("utf-8", "surrogatepass")
 
     def _section(self, name: str) -> bytes:
         try:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailwren.search.index import folder as places
+from mailwren.search.index.segment import IndexDamaged, Segment
 from mailwren.store.sqlite.index_source import IndexSource
 
 
@@ -18,6 +19,8 @@ class IndexStatus:
     octets: int
     """What the index takes on the disk."""
     files: int
+    documents: int
+    """Messages of which attached documents are found as well."""
 
 
 def index_status(account: Path) -> IndexStatus:
@@ -28,4 +31,17 @@ def index_status(account: Path) -> IndexStatus:
         messages, last = source.count(), source.last()
         missing = sum(len(source.present(*each)) for each in places.gaps([each for each, _ in found], last))
     octets = sum(path.stat().st_size for _, path in found if path.exists())
-    return IndexStatus(messages, messages - missing, octets, len(found))
+    return IndexStatus(messages, messages - missing, octets, len(found), sum(_documents(path) for _, path in found))
+
+
+def _documents(path: Path) -> int:
+    try:
+        segment = Segment(path)
+    except (FileNotFoundError, IndexDamaged):
+        return 0  # merged meanwhile, or soon built anew
+    try:
+        return len(segment.texts().contents)
+    except IndexDamaged:
+        return 0
+    finally:
+        segment.close()

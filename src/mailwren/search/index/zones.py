@@ -3,7 +3,7 @@
 What is indexed is exactly what :mod:`mailwren.search.bodies` and :mod:`mailwren.search.headers` look at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,12 +49,14 @@ class Document:
         email_id: the store's fingerprint of it.
         words: the distinct words, or values, by zone.
         unsure: zones of which these are not all; there the message has to be looked at whatever is searched for.
+        attached: the text of attached documents, which searches that look at the message see as well.
     """
 
     content: int
     email_id: str
     words: dict[str, set[str]] = field(default_factory=lambda: {zone: set() for zone in ZONES})
     unsure: set[str] = field(default_factory=set)
+    attached: str = ""
 
     def add_texts(self, texts: Iterable[str]) -> None:
         """Take in texts of the body."""
@@ -74,11 +76,28 @@ class Document:
         """Take in a header block, the message's own or a part's."""
         self._add(HEADER, fold(header_text(block)))
 
+    def add_attached(self, text: str) -> None:
+        """Take in the text of attached documents: as many of its lines as there is room for their words.
+
+        Beyond it the text is left out. A table of numbers would otherwise have every search look at the message.
+        """
+        known = self.words[BODY]
+        kept: list[str] = []
+        for lines in _some_lines(text):
+            words = words_of(fold_linear(lines))
+            if BODY not in self.unsure:
+                if len(words | known) > limits.INDEX_WORDS:
+                    break
+                known |= words
+            kept.append(lines)
+        self.attached = "\n".join(kept)
+
     def give_up(self) -> None:
         """The message is not to be indexed."""
         self.unsure.update(ZONES)
         for words in self.words.values():
             words.clear()
+        self.attached = ""
 
     def _add_value(self, zone: str, folded: str) -> None:
         if len(folded) > limits.INDEX_VALUE or "\n" in folded:
@@ -92,3 +111,17 @@ class Document:
             words |= words_of(folded)
         if len(words) > limits.INDEX_WORDS:
             self.unsure.add(zone)
+
+
+_LINES: Final = 4096
+"""Characters that are folded together, so that short lines do not cost more than long ones."""
+
+
+def _some_lines(text: str) -> Iterator[str]:
+    """A text in pieces of whole lines: no word, and no run without blanks, is cut."""
+    start = 0
+    while start < len(text):
+        stop = text.find("\n", start + _LINES)
+        stop = len(text) if stop < 0 else stop
+        yield text[start:stop]
+        start = stop + 1

@@ -8,7 +8,7 @@ import pytest
 
 from mailwren.base import limits
 from mailwren.message.structure import parse_structure, simple_structure
-from mailwren.store.errors import StoreUnavailable
+from mailwren.store.errors import InvalidName, StoreUnavailable
 from mailwren.store.operations import Append, FlagMode
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from tests.contract.harness import Mail, message
@@ -184,3 +184,39 @@ def test_a_slow_disk_is_left_to_threads() -> None:
     assert threads.here(commit) is None
     now += limits.COMMIT_HERE_DEBT_MAX * 0.02 / limits.COMMIT_HERE_SHARE
     assert threads.here(commit) == "done"
+
+
+async def test_rows_are_read_again_where_others_have_written(file_mail: Mail) -> None:
+    """What the last addition left is known to the next one, unless anything was committed between them."""
+    statements: list[str] = []
+
+    def traced(_cursor: apsw.Cursor, statement: str, _bindings: object) -> bool:
+        statements.append(statement)
+        return True
+
+    def read_again() -> bool:
+        found = any("FROM meta" in each and each.startswith("SELECT") for each in statements)
+        statements.clear()
+        return found
+
+    connection = file_mail.account._writer._connection
+    connection.exec_trace = traced
+    await file_mail.append(message(1))
+    read_again()
+    await file_mail.append(message(2))
+    assert not read_again()
+    await file_mail.flag("1", FlagMode.ADD, "x")
+    await file_mail.append(message(3))
+    assert read_again()
+    await file_mail.append(message(4))
+    assert not read_again()
+    assert file_mail.account.path is not None
+    other = apsw.Connection(str(file_mail.account.path))
+    other.execute("UPDATE meta SET modseq = modseq + 1000; UPDATE mailbox SET uid_next = 77")
+    other.close()
+    assert (await file_mail.append(message(5))).uid == 77
+    assert read_again()
+    with pytest.raises(InvalidName):
+        await file_mail.append(message(6), "bad flag")
+    assert (await file_mail.append(message(7))).uid == 78
+    connection.exec_trace = None

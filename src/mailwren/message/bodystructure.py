@@ -3,6 +3,7 @@
 All parts are told, whatever their number; of what their headers say no more than ``STRUCTURE_DETAILS`` octets.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from mailwren.base import limits
@@ -15,6 +16,7 @@ from mailwren.message.quoted import NIL, quoted
 from mailwren.message.structure import Structure
 
 _ENCLOSED: Final = frozenset({"rfc822", "global"})
+_EXTENSIONS: Final = frozenset({b"content-disposition", b"content-language", b"content-location"})
 _SHORT: Final = 64
 """Octets of a type's or an encoding's name that are told in any case."""
 _UNREAD_BODY: Final = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)'
@@ -64,7 +66,7 @@ class _Writer:
 
     def _name(self, name: str) -> bytes:
         """The name of a type or an encoding."""
-        text = quoted(name.encode("utf-8"))
+        text = _quoted_name(name)
         return text if len(text) <= _SHORT else self._detail(text, quoted(name.encode("utf-8")[:_SHORT]))
 
     def _field(self, header: Header, name: bytes) -> bytes:
@@ -106,11 +108,18 @@ class _Writer:
 
     def _common_extension(self, header: Header) -> bytes:
         """Disposition, language and location, which all parts have at their end."""
+        if header.has_none(_EXTENSIONS):
+            return b"NIL NIL NIL"
         return b"%b %b %b" % (
             self._detail(_disposition(header)),
             self._detail(_languages(header)),
             self._field(header, b"content-location"),
         )
+
+
+@lru_cache(maxsize=256)
+def _quoted_name(name: str) -> bytes:
+    return quoted(name.encode("utf-8"))
 
 
 def _disposition(header: Header) -> bytes:

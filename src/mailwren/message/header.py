@@ -47,6 +47,10 @@ class Header:
         """The value of the first field of that (lower-case) name, as written; ``None`` without one."""
         return self._first.get(name)
 
+    def has_none(self, names: frozenset[bytes]) -> bool:
+        """Whether there is no field of any of these (lower-case) names."""
+        return names.isdisjoint(self._first)
+
     def unfolded(self, name: bytes) -> bytes:
         """The value of the first field of that (lower-case) name, unfolded; empty without one."""
         value = self._first.get(name)

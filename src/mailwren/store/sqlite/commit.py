@@ -12,7 +12,7 @@ from mailwren.store.sqlite.delta import Delta
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.flag_sets import FlagSets
 from mailwren.store.sqlite.requests import Request
-from mailwren.store.sqlite.transaction import States, Transaction, no_states
+from mailwren.store.sqlite.transaction import Rows, States, Transaction, no_states
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Prepared:
 class Committer:
     """Carries out requests in transactions of one connection; used by one thread at a time."""
 
-    __slots__ = ("_blobs", "_connection", "_flags", "_states", "_synced")
+    __slots__ = ("_blobs", "_connection", "_flags", "_rows", "_states", "_synced", "_version")
 
     def __init__(
         self, connection: apsw.Connection, flags: FlagSets, blobs: BlobStore, states: States = no_states
@@ -58,6 +58,10 @@ class Committer:
         self._states: Final = states
         self._synced: bool | None = None
         """Whether the connection syncs its commits; ``None`` where somebody else may have changed that."""
+        self._rows: Rows | None = None
+        """The rows that the last transaction left, if all it did was to add messages."""
+        self._version = 0
+        """The database's version then: another one after any commit, whoever's."""
 
     def set_synced(self, synced: bool) -> None:
         """Sync commits from here on, or no longer: asked each time, SQLite would take as long as for a row."""
@@ -69,6 +73,7 @@ class Committer:
     def used_elsewhere(self) -> None:
         """Somebody else has had the connection, and may have changed its settings."""
         self._synced = None
+        self._rows = None
 
     def commit(self, requests: Sequence[Request], now: float) -> Committed:
         """Carry out requests in one transaction; a refused one is as if it had never been.
@@ -95,19 +100,28 @@ class Committer:
         self.set_synced(synced)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            tx = Transaction(self._connection, self._flags, self._blobs, now, self._states)
+            tx = Transaction(
+                self._connection, self._flags, self._blobs, now, states=self._states, rows=self._known_rows()
+            )
             _run_all(tx, waiting)
         except Exception as error:  # noqa: BLE001 - as above
             return _give_up(self._connection, waiting, error)
         return Prepared(waiting, tx, synced)
 
+    def _known_rows(self) -> Rows | None:
+        """The rows as the transaction that has begun finds them, if they are known; they are its own from now on."""
+        rows, self._rows = self._rows, None
+        return rows if rows is not None and self._connection.data_version() == self._version else None
+
     def complete(self, prepared: Prepared) -> Committed:
         """COMMIT. Needs no lock of Python's while it writes and waits for the disk."""
+        tx = prepared.transaction
         try:
             self._connection.execute("COMMIT")
+            if all(request.only_adds for request in prepared.requests):
+                self._rows, self._version = tx.rows(), self._connection.data_version()
         except Exception as error:  # noqa: BLE001 - as above
             return _give_up(self._connection, prepared.requests, error)
-        tx = prepared.transaction
         tx.flags.committed()
         return Committed(tx.deltas, tx.hinted, tx.list_changed, prepared.synced)
 

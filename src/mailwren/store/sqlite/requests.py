@@ -96,6 +96,11 @@ class Request:
         self._staged: Final[dict[int, Staged]] = {}
         self.weight = sum(map(_weight, self.operations))
 
+    @property
+    def only_adds(self) -> bool:
+        """Whether all it does is to add messages: that changes no other row than those a transaction holds."""
+        return len(self._octets) == len(self.operations) and self.member is None
+
     def stage(self, connection: apsw.Connection, blobs: BlobStore) -> None:
         """Do what can be done before the transaction, unless that has been done. Raises apsw.Error, OSError."""
         for number, octets in self._octets.items():

@@ -10,7 +10,7 @@ Rules for whoever edits this file or the operations:
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import apsw
 
@@ -33,6 +33,13 @@ States: TypeAlias = Callable[[MailboxId, ModSeq], MailboxState | None]
 def no_states(_mailbox: MailboxId, _modseq: ModSeq) -> MailboxState | None:
     """Nothing is in memory."""
     return None
+
+
+class Rows(NamedTuple):
+    """Rows that are held during a transaction, as the database has them before or after it."""
+
+    meta: MetaRow
+    mailboxes: dict[MailboxId, MailboxRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +96,27 @@ class Transaction:
     )
 
     def __init__(
-        self, connection: apsw.Connection, flags: FlagSets, blobs: BlobStore, now: float, states: States = no_states
+        self,
+        connection: apsw.Connection,
+        flags: FlagSets,
+        blobs: BlobStore,
+        now: float,
+        *,
+        states: States = no_states,
+        rows: Rows | None = None,
     ) -> None:
         self.connection: Final = connection
         self.blobs: Final = blobs
         self.now: Final = int(now)
         self.flags: Final[FlagSetWriter] = flags.transaction(connection)
-        self.meta = MetaRow.load(connection)
+        if rows is None:
+            rows = Rows(MetaRow.load(connection), {})
+        self.meta, self._mailboxes = rows
         self.deltas: dict[MailboxId, Delta] = {}
         self.hinted: set[MailboxId] = set()
         self.list_changed = False
         self.member: str | None = None
         self._states: Final = states
-        self._mailboxes: dict[MailboxId, MailboxRow] = {}
         self._log: list[LogEntry] = []
 
     # --- rows ---------------------------------------------------------------------------------------------------
@@ -118,6 +133,10 @@ class Transaction:
                 raise NoSuchMailbox("the mailbox does not exist any more")
             self._mailboxes[mailbox] = row
         return row
+
+    def rows(self) -> Rows:
+        """What is held of the database's rows; after :meth:`flush` they are the same."""
+        return Rows(self.meta, self._mailboxes)
 
     def state_of(self, box: MailboxRow) -> MailboxState | None:
         """The mailbox's messages as they are now in the transaction, as its owner has them, if they are in memory.

@@ -81,6 +81,8 @@ class Framer:
         Raises:
             Exception: whatever a sink raised; :meth:`abandon_command` goes on behind that command.
         """
+        if not self._buffer and not self._fragments and self._event is None:
+            return None  # the usual case: every command has been taken
         while self._event is None and self._step():
             pass
         event, self._event = self._event, None

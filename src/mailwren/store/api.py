@@ -90,10 +90,11 @@ class Account(Protocol):
         """The names subscribed to, existing or not."""
         ...
 
-    async def open_mailbox(self, mailbox: MailboxId) -> MailboxState:
+    async def open_mailbox(self, mailbox: MailboxId, known: Mailbox | None = None) -> MailboxState:
         """The shared in-memory state of a mailbox, brought up to date with every committed change.
 
-        The same object for all callers in this process; cheap when nothing changed. Raises NoSuchMailbox.
+        The same object for all callers in this process; cheap when nothing changed, and more so for who has read the
+        mailbox just now and wants its state as of then (``known``). Raises NoSuchMailbox.
         """
         ...
 

@@ -160,7 +160,7 @@ class FakeAccount:
         """Names subscribed to."""
         return frozenset(self.subscribed)
 
-    async def open_mailbox(self, mailbox: MailboxId) -> MailboxState:
+    async def open_mailbox(self, mailbox: MailboxId, known: Mailbox | None = None) -> MailboxState:
         """The arrays themselves."""
         return self.states[mailbox]
 

@@ -34,7 +34,7 @@ async def run_select(session: "Session", arguments: Select, request: Request) ->
         condstore.enable(session)
     place = await session.places.find(arguments.mailbox)
     place.require("r")
-    state = await place.account.open_mailbox(place.mailbox.id)
+    state = await place.account.open_mailbox(place.mailbox.id, place.mailbox)
     session.looked()
     read_only = request.name == b"EXAMINE"
     selected = Selected(

@@ -252,9 +252,9 @@ class SqliteAccount:
     def _changed_annotations(self, mailbox: MailboxId, uids: Sequence[Uid], modseq: ModSeq) -> list[ChangedAnnotation]:
         return read_changed_annotations(self._reader, OWNER, mailbox, uids, modseq)
 
-    async def open_mailbox(self, mailbox: MailboxId) -> MailboxState:
-        """The shared in-memory state of a mailbox, with every committed change. Raises NoSuchMailbox."""
-        return await self._states.open(mailbox)
+    async def open_mailbox(self, mailbox: MailboxId, known: Mailbox | None = None) -> MailboxState:
+        """The shared in-memory state of a mailbox, with every committed change. See store.api.Account."""
+        return await self._states.open(mailbox, known)
 
     async def changes_since(self, mailbox: MailboxId, modseq: ModSeq) -> Changes:
         """What changed after ``modseq``. Raises NoSuchMailbox."""

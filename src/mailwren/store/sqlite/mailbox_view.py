@@ -33,13 +33,15 @@ class MailboxView:
         states: the mailboxes in memory.
     """
 
-    __slots__ = ("_in_thread", "_reader", "_reading", "states")
+    __slots__ = ("_in_thread", "_named", "_reader", "_reading", "states")
 
     def __init__(self, reader: apsw.Connection, in_thread: RunInThread, cache: StateCache, reading: Reading) -> None:
         """Read little through ``reader``, much through ``in_thread``, all of it as ``reading`` has it."""
         self._reader: Final = reader
         self._in_thread: Final = in_thread
         self._reading: Final = reading
+        self._named: Final[dict[str, tuple[int, Mailbox]]] = {}
+        """Mailboxes asked for by name lately, with the version of the database that their rows are as of."""
         self.states: Final = States(reader, in_thread, cache, reading)
 
     async def mailboxes(self) -> dict[str, Mailbox]:
@@ -74,9 +76,16 @@ class MailboxView:
 
     @translated
     def _mailbox(self, name: str) -> Mailbox:
+        version = self.states.version()  # first: what is committed from here on makes another one
+        found = self._named.get(name)
+        if found is not None and found[0] == version:
+            return found[1]
         mailbox = self._reading.mailbox_by_name(self._reader, name)
         if mailbox is None:
             raise NoSuchMailbox("the mailbox does not exist")
+        if len(self._named) >= limits.NAMED_MAILBOXES:
+            self._named.clear()
+        self._named[name] = version, mailbox
         return mailbox
 
     async def changes_since(self, mailbox: MailboxId, modseq: ModSeq) -> Changes:

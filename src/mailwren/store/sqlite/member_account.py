@@ -95,9 +95,9 @@ class MemberAccount:
         """These mailboxes as they are now, without those that are no more."""
         return await self._view.some_mailboxes(mailboxes)
 
-    async def open_mailbox(self, mailbox: MailboxId) -> MailboxState:
-        """The member's state of a mailbox, with every committed change. Raises NoSuchMailbox."""
-        state = await self._view.states.open(mailbox)
+    async def open_mailbox(self, mailbox: MailboxId, known: Mailbox | None = None) -> MailboxState:
+        """The member's state of a mailbox, with every committed change. See store.api.Account."""
+        state = await self._view.states.open(mailbox, known)
         self._flags.tidy()
         return state
 

@@ -24,6 +24,7 @@ from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.sqlite.delta import Added, Delta, Flagged, Removed
 from mailwren.store.sqlite.failures import translated
 from mailwren.store.sqlite.log_reading import Known, Reading, Refreshed
+from mailwren.store.values import Mailbox
 
 R = TypeVar("R")
 RunInThread = Callable[[Callable[[apsw.Connection], R]], Awaitable[R]]
@@ -83,11 +84,18 @@ class States:
         self._current: Final[dict[MailboxId, int]] = {}
         """In which version of the database a state was found to be up to date."""
 
-    async def open(self, mailbox: MailboxId) -> MailboxState:
-        """The state with every change that was committed before the call. Raises NoSuchMailbox."""
+    async def open(self, mailbox: MailboxId, known: Mailbox | None = None) -> MailboxState:
+        """The state with every change that was committed before the call, or before ``known`` was read.
+
+        Raises NoSuchMailbox.
+        """
         while True:
             state = self._states.get(mailbox)
-            version = self._version()  # first: what is committed from here on makes another one
+            if state is not None and known is not None and _is_as_of(state, known):
+                state.mailbox = known  # the very same compares sooner
+                self._cache.touch(state)
+                return state
+            version = self.version()  # first: what is committed from here on makes another one
             if state is not None and self._current.get(mailbox) == version:
                 self._cache.touch(state)
                 return state
@@ -105,7 +113,7 @@ class States:
                 return state
 
     @translated
-    def _version(self) -> int:
+    def version(self) -> int:
         """Changes with every commit of any other connection: where it did not, there is nothing to look for."""
         return self._reader.execute("PRAGMA data_version").get if self._shares else next(_versions)
 
@@ -201,7 +209,7 @@ class States:
         state = self._states.get(mailbox)
         if state is None:
             return None
-        version = self._version()
+        version = self.version()
         if self._current.get(mailbox) != version:
             if not self._is_unchanged(state):
                 return None
@@ -237,6 +245,11 @@ def _apply(state: MailboxState, delta: Delta) -> None:
                 state.change_flags(uids, changes, modseq)
             case Removed(uids, modseq):
                 state.update([], uids, state.mailbox, modseq)
+
+
+def _is_as_of(state: MailboxState, mailbox: Mailbox) -> bool:
+    """Whether a state has all that was there when a mailbox's row was read."""
+    return state.modseq == mailbox.highest_modseq and (state.mailbox is mailbox or state.mailbox == mailbox)
 
 
 def _retrieved(loading: "asyncio.Future[Refreshed | None]") -> None:

@@ -339,3 +339,35 @@ async def test_a_members_change_is_hinted_to_the_other_process(file_mail: Mail) 
         await file_mail.member("ann").flag("1", ADD, "\\Seen")
         assert heard == [await two.id("INBOX")]
         assert await two.member("ann").flags() == {1: "\\Seen"}
+
+
+async def test_a_mailbox_by_name_and_its_state(file_mail: Mail) -> None:
+    """Both are as they are now, however often they were asked for; an old row does not hold a state back."""
+    async with second(file_mail) as other:
+        await file_mail.fill(2)
+        box = await file_mail.account.mailbox("INBOX")
+        assert await file_mail.account.mailbox("INBOX") == box
+        state = await file_mail.account.open_mailbox(box.id, box)
+        assert await file_mail.account.open_mailbox(box.id, box) is state
+        await other.append()
+        assert (await file_mail.account.mailbox("INBOX")).messages == 3
+        assert len(await file_mail.account.open_mailbox(box.id, await file_mail.account.mailbox("INBOX"))) == 3
+        await other.flag("1", FlagMode.ADD, "a")
+        assert len(await file_mail.account.open_mailbox(box.id, box)) == 3
+        assert state.modseq == (await other.box()).highest_modseq
+
+
+async def test_quick_flag_changes_beside_another_process(file_mail: Mail) -> None:
+    """What is in memory and out of date changes nothing in the short way, and both see all changes."""
+    async with second(file_mail) as other:
+        await file_mail.fill(3)
+        await file_mail.flag("1:3", FlagMode.ADD, "a")
+        await file_mail.flag("1", FlagMode.REMOVE, "a")
+        for number in range(1, 4):
+            await (other if number % 2 else file_mail).flag(str(number), FlagMode.ADD, "a")
+            await (file_mail if number % 2 else other).flag(str(number), FlagMode.REMOVE, "a")
+            await (other if number % 2 else file_mail).flag(str(number), FlagMode.REMOVE, "a")
+        for mail in (file_mail, other):
+            state = await mail.state()
+            assert len(set(state.flags)) == 1
+            assert state.modseq == (await other.box()).highest_modseq

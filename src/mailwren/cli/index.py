@@ -1,6 +1,7 @@
 """`mailwren index …`: how far the search indexes are, and building them anew. The server may run."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -75,18 +76,18 @@ def rebuild_index(
 
     settings = read_config(context, data, config)
     failed = 0
-    documents = extractor()
-    for name, folder in _accounts(settings, user or []):
-        try:
-            total = look(folder).messages
-            with progress_bar("Indexing", total) as advance:
-                Indexer(folder, partial(_tell, advance, name), documents).run(anew=True, wait=True)
-            status = look(folder)
-        except (StoreError, OSError) as error:
-            failed += 1
-            notice(f"{clean(name)}: {error}")
-        else:
-            print(f"{clean(name)}: {status.indexed:,} messages, {size_text(status.octets)}")
+    with extractor() or nullcontext() as documents:
+        for name, folder in _accounts(settings, user or []):
+            try:
+                total = look(folder).messages
+                with progress_bar("Indexing", total) as advance:
+                    Indexer(folder, partial(_tell, advance, name), documents).run(anew=True, wait=True)
+                status = look(folder)
+            except (StoreError, OSError) as error:
+                failed += 1
+                notice(f"{clean(name)}: {error}")
+            else:
+                print(f"{clean(name)}: {status.indexed:,} messages, {size_text(status.octets)}")
     if failed:
         raise CommandRefused(f"{failed} accounts could not be indexed; `mailwren check` says more.")
 

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -56,12 +56,12 @@ def one_at_a_time(data: Path) -> Iterator[None]:
 
 def main(data: Path) -> None:
     """Work until the input ends."""
-    documents = extractor()
-    for line in sys.stdin:
-        with one_at_a_time(data):
-            answer = index_account(data, line.strip(), documents)
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()
+    with extractor() or nullcontext() as documents:
+        for line in sys.stdin:
+            with one_at_a_time(data):
+                answer = index_account(data, line.strip(), documents)
+            sys.stdout.write(f"{answer}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.support.documents import attached, pdf
 from tests.unit.cli.conftest import Run
 
+from mailwren.search.attached.extracting import extractor
 from mailwren.search.index.folder import writing
 
 DATA = Path("mailwren-data")
@@ -76,3 +78,14 @@ def test_restored_files_lose_their_index(run: Run) -> None:
     assert run("index", "rebuild").exit_code == 0
     assert run("user", "restored", "alice").exit_code == 0
     assert not _index().exists()
+
+
+@pytest.mark.skipif(extractor() is None, reason="reading documents needs the extra: pip install mailwren[documents]")
+def test_rebuilding_reads_documents(run: Run) -> None:
+    """Those of mail that came before the extra was installed; the status counts them, and no process is left."""
+    message = attached(pdf("annual report"), name="a.pdf").decode()
+    assert run("deliver", "alice", stdin=message).exit_code == 0
+    result = run("index", "rebuild")
+    assert result.exit_code == 0, result.output
+    (after,) = json.loads(run("index", "status", "--json").stdout)
+    assert (after["indexed"], after["documents"]) == (4, 1)

@@ -146,6 +146,33 @@ while sys.stdin.buffer.read(5):
 """
 
 
+HOSTILE = """
+import sys
+from mailwren.base import limits
+limits.DOCUMENT_SECONDS = 0.1
+import mailwren.search.attached.process as own
+def texts(kind, document):
+    if document.read() == b"good":
+        yield "fine"
+    kept = []
+    while True:
+        if kind is own.Kind.PACKAGE:
+            kept.append(bytes(1 << 20))
+own._texts = texts
+own._limit()
+own.main(sys.stdin.buffer, sys.stdout.buffer)
+"""
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_document_that_takes_too_much_takes_its_process_along(kind: Kind) -> None:
+    """Whether it loops for ever, or fills the memory: the system stops it, and the next one is read."""
+    with Extractor((sys.executable, "-c", HOSTILE)) as documents:
+        assert documents.text(kind, [b"good"], 4) == "fine"
+        assert documents.text(kind, [b"bad"], 4) == ""
+        assert documents.text(kind, [b"good"], 4) == "fine"
+
+
 def test_an_error_in_the_middle_ends_the_process() -> None:
     """Half a document was sent: the next one begins with another process."""
 

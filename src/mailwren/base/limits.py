@@ -140,6 +140,12 @@ LINES_CACHE: Final = 64 * 1024 * 1024
 """Octets of FETCH responses kept by a process: what lists of some 50,000 messages need, for the next device."""
 LINES_CACHE_TOTAL: Final = 256 * 1024 * 1024
 """Octets of such responses that all processes together keep: of more than four workers each keeps less."""
+ROWS_CACHE: Final = 16 * 1024 * 1024
+"""Octets of ready envelopes and structures kept by a process: some 15,000 messages of pages that were looked at."""
+PAGE_ROWS: Final = 60
+"""Messages that are asked for at once as a page is, and kept by themselves; more are kept in LINES_CACHE."""
+PAGE_ROW: Final = 16 * 1024
+"""Octets of one message's envelope and structures beyond which they are answered one by one, and never kept."""
 ROWS_IN_PARTS: Final = 100_000
 """Messages of a mailbox that is read in parts at the same time: with fewer, opening more connections takes longer."""
 ROWS_PARTS: Final = 4

@@ -257,6 +257,30 @@ def test_a_second_list_reads_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(run())
 
 
+def test_a_page_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages overlap, and only what no page before had is read; it is the same as one by one."""
+    asked: list[int] = []
+    real = Contents._slice
+
+    def counting(self: Contents, contents: Any, *arguments: Any) -> Any:
+        asked.append(len(contents))
+        return real(self, contents, *arguments)
+
+    async def run() -> None:
+        async with server_context() as context:
+            anna = await prepared(context)
+            each = [await anna.command(b"FETCH %d (UID ENVELOPE)" % number) for number in range(1, 31)]
+            lines = [line for answer in each for line in answer.splitlines() if line.startswith(b"* ")]
+            monkeypatch.setattr(Contents, "_slice", counting)
+            for page in (b"1:30", b"21:40", b"1:40"):
+                answer = await anna.command(b"FETCH %b (UID ENVELOPE)" % page)
+                if page == b"1:30":
+                    assert [line for line in answer.splitlines() if line.startswith(b"* ")] == lines
+            assert asked == [10]
+
+    asyncio.run(run())
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many different lists leave no more behind than the limit says."""
     monkeypatch.setattr(limits, "LINES_CACHE", 400_000)

@@ -124,7 +124,7 @@ class Batch:
     async def wire(self) -> Sequence[SmallWire]:
         """Ready structures in the order of :class:`ContentWire`, nothing of large ones."""
         if self._wire is None:
-            self._wire = await self.account.small_wire(self.contents, _ROW)
+            self._wire = await self.account.small_wire(self.contents, limits.PAGE_ROW)
         return self._wire
 
     async def headers(self) -> Sequence[bytes | None]:

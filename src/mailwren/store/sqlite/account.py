@@ -33,6 +33,7 @@ from mailwren.store.sqlite.contents import Contents, read_email_ids
 from mailwren.store.sqlite.database import open_reader
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
 from mailwren.store.sqlite.flag_sets import FlagSets
+from mailwren.store.sqlite.kept_rows import KeptRows
 from mailwren.store.sqlite.log_reading import Reading
 from mailwren.store.sqlite.mailbox_view import MailboxView
 from mailwren.store.sqlite.member_account import MemberAccount
@@ -75,6 +76,7 @@ class Shared:
     executor: Executor
     threads: CommitThreads
     octets: OctetCache
+    rows: KeptRows
     states: StateCache
     clock: Callable[[], float]
     strict: bool
@@ -121,7 +123,9 @@ class SqliteAccount:
         self._states: Final = self._view.states
         self._members: Final[dict[str, MemberAccount]] = {}
         executor = None if path is None else shared.executor
-        self._contents: Final = Contents(account_id, self._reader, blobs, executor, shared.octets)
+        self._contents: Final = Contents(
+            account_id, self._reader, blobs, executor, cache=shared.octets, kept=shared.rows
+        )
         self._watchers: Final[dict[object, Callable[[MailboxId], None]]] = {}
         self._writer: Final = Writer(
             connection,
@@ -406,6 +410,7 @@ class SqliteAccount:
         async with self._bulk_lock:
             await self._writer.close()
             self._states.clear()
+            self._contents.close()
             for member in self._members.values():
                 member.clear()
             if self.path is not None:

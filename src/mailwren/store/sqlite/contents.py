@@ -26,6 +26,7 @@ from mailwren.store.blobs.api import BlobStore, DamagedBlob
 from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.sqlite.failures import FAILURES, as_store_error, translated
+from mailwren.store.sqlite.kept_rows import KeptRows
 from mailwren.store.sqlite.rows import fetch
 from mailwren.store.sqlite.schema import PLACE_COMPRESSED, PLACE_FILE
 from mailwren.store.sqlite.sort_rows import sort_row_of
@@ -86,10 +87,17 @@ _unpack: Final = _decompressor.decompress
 class Contents:
     """The immutable parts of one account's messages. Everything here is called on the event loop."""
 
-    __slots__ = ("_account", "_blobs", "_cache", "_executor", "_reader", "_thread_prefix")
+    __slots__ = ("_account", "_blobs", "_cache", "_executor", "_kept", "_reader", "_thread_prefix")
 
     def __init__(
-        self, account: str, reader: apsw.Connection, blobs: BlobStore, executor: Executor | None, cache: OctetCache
+        self,
+        account: str,
+        reader: apsw.Connection,
+        blobs: BlobStore,
+        executor: Executor | None,
+        *,
+        cache: OctetCache,
+        kept: KeptRows,
     ) -> None:
         """Read rows through ``reader``, files through ``executor`` (at once when there is none)."""
         self._account: Final = account
@@ -99,6 +107,11 @@ class Contents:
         self._blobs: Final = blobs
         self._executor: Final = executor
         self._cache: Final = cache
+        self._kept: Final = kept
+
+    def close(self) -> None:
+        """Nothing will be asked any more."""
+        self._kept.drop(self)
 
     async def facts(self, contents: Sequence[ContentId]) -> list[ContentFacts]:
         """Sizes, dates and object ids, in the order asked."""
@@ -138,8 +151,17 @@ class Contents:
         return await self._many(contents, _PREVIEWS, _firsts)
 
     async def small_wire(self, contents: Sequence[ContentId], largest: int) -> Sequence[SmallWire]:
-        """As :meth:`wire` for what has no more than ``largest`` octets, else nothing."""
-        return await self._many(contents, _SMALL_WIRE, _as_they_are, largest)
+        """As :meth:`wire` for what has no more than ``largest`` octets, else nothing. What makes a page is kept."""
+        if len(contents) > limits.PAGE_ROWS or largest != limits.PAGE_ROW:
+            return await self._many(contents, _SMALL_WIRE, _as_they_are, largest)
+        kept = self._kept.of(self)
+        rows = list(map(kept.get, contents))
+        if None in rows:
+            missing = [content for content, row in zip(contents, rows, strict=True) if row is None]
+            read = dict(zip(missing, self._slice(missing, _SMALL_WIRE, _as_they_are, (largest,)), strict=True))
+            self._kept.keep(self, read)
+            return [read[content] if row is None else row for content, row in zip(contents, rows, strict=True)]
+        return rows
 
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """The same for those of no more than ``largest`` octets, else ``None``."""

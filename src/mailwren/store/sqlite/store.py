@@ -25,6 +25,7 @@ from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.database import open_writer, prepare
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.folders import BLOBS_NAME, DATABASE_NAME, account_folder, check_account_id
+from mailwren.store.sqlite.kept_rows import KeptRows
 from mailwren.store.sqlite.states import StateCache
 from mailwren.store.sqlite.sweeper import Swept, sweep, sweep_regularly
 from mailwren.store.sqlite.threads import CountedThreads
@@ -82,6 +83,7 @@ class SqliteMailStore:
             self._executor,
             CommitThreads(limits.COMMIT_THREADS),
             OctetCache(limits.BLOB_CACHE // processes),
+            KeptRows(limits.ROWS_CACHE // processes),
             StateCache(limits.STATES_CACHE // processes),
             clock,
             durability == "strict",

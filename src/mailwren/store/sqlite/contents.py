@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import apsw
 import zstandard
@@ -158,10 +158,12 @@ class Contents:
         rows = list(map(kept.get, contents))
         if None in rows:
             missing = [content for content, row in zip(contents, rows, strict=True) if row is None]
-            read = dict(zip(missing, self._slice(missing, _SMALL_WIRE, _as_they_are, (largest,)), strict=True))
+            read: dict[int, SmallWire] = dict(
+                zip(missing, self._slice(missing, _SMALL_WIRE, _as_they_are, (largest,)), strict=True)
+            )
             self._kept.keep(self, read)
-            return [read[content] if row is None else row for content, row in zip(contents, rows, strict=True)]
-        return rows
+            return [row or read[content] for content, row in zip(contents, rows, strict=True)]
+        return cast("list[SmallWire]", rows)
 
     async def small_headers(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """The same for those of no more than ``largest`` octets, else ``None``."""

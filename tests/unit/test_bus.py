@@ -96,6 +96,42 @@ def test_hints_reach_the_others_only(loop: asyncio.AbstractEventLoop, buses: Cal
     loop.run_until_complete(scenario())
 
 
+class Crowd:
+    """An audience of processes of which some want to hear of Alice alone."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.choosy: set[str] = set()
+
+    def join(self, process: str) -> None:
+        """One more."""
+        self.names.append(process)
+
+    def hears(self, process: str, account_id: str) -> bool:
+        """Whether it is one of those who want to hear of everything, or the account is hers."""
+        return process not in self.choosy or account_id == ALICE
+
+
+def test_nobody_is_told_what_he_does_not_want_to_hear(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
+    """Of a process's hints those go out that it hears; who is asked when they go out, not before."""
+
+    async def scenario() -> None:
+        crowd = Crowd()
+        one, two, three = (UnixBus(tmp_path, loop, crowd) for _ in range(3))
+        ears = [Ear(bus) for bus in (two, three)]
+        assert crowd.names == [bus._path.name for bus in (one, two, three)]
+        one.publish(BOB, MailboxId(1))
+        one.publish(ALICE, MailboxId(2))
+        crowd.choosy.add(crowd.names[1])
+        await ears[0].hear((ALICE, 2))
+        await ears[1].hear((BOB, 1), (ALICE, 2))
+        assert ears[0].hints == [(ALICE, 2)]
+        for bus in (one, two, three):
+            bus.close()
+
+    loop.run_until_complete(scenario())
+
+
 def test_equal_hints_go_out_once(loop: asyncio.AbstractEventLoop, buses: Callable[[], UnixBus]) -> None:
     """What one turn of the loop publishes is merged; later hints are hints of their own."""
 

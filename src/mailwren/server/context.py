@@ -20,7 +20,7 @@ from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.index.asking import Indexes
 from mailwren.search.sorting import Sorter
-from mailwren.server.common_counts import WorkerCounts
+from mailwren.server.common_counts import HEARING, WorkerCounts
 from mailwren.server.core.introductions import Introductions
 from mailwren.server.core.kept_lines import KeptLines
 from mailwren.server.digest import Digests
@@ -90,7 +90,7 @@ class ServerContext:
     """Connections not logged in, by address."""
     logged_in: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Connections by user and address."""
-    digests: Digests = field(default_factory=Digests)
+    digests: Digests = field(init=False)
     """What happens in the accounts that sessions watch (RFC 5465)."""
     names_pause: float = limits.NOTIFY_NAMES_SECONDS
     """Seconds that a change of names waits for what belongs to it."""
@@ -99,6 +99,7 @@ class ServerContext:
     _directory_due: float = 0.0
 
     def __post_init__(self) -> None:
+        self.digests = Digests(self.count_hearing)
         self.lines = KeptLines(min(limits.LINES_CACHE, limits.LINES_CACHE_TOTAL // self.workers))
         self.search = SearchEngine(others=self.turns.rest, indexes=self.indexes)
         self.sorter = Sorter(self.search, others=self.turns.rest)
@@ -140,6 +141,11 @@ class ServerContext:
         """How many connections from an address may be there without a login."""
         usual = limits.CONNECTIONS_PER_ADDRESS_BEFORE_LOGIN
         return _limit(self.config.connections_per_address_before_login, usual, address)
+
+    def count_hearing(self, account_id: str, change: int) -> None:
+        """Count who wants to be told at once of what other workers change in an account."""
+        if self.common is not None:
+            self.common.count((HEARING, account_id), change)
 
     def _all(self, counter: Counter[Key], kind: str, key: Key) -> int:
         """What all workers count of a key."""

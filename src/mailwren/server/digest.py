@@ -314,9 +314,11 @@ def _empty(mailbox: Mailbox) -> Mailbox:
 class Digests:
     """The digests of one process, each as long as somebody watches it."""
 
-    __slots__ = ("_digests",)
+    __slots__ = ("_count", "_digests")
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[str, int], None] = lambda _account_id, _change: None) -> None:
+        """``count`` is told of which accounts other processes are to tell changes, and of which no longer."""
+        self._count: Final = count
         self._digests: Final[dict[Account, Digest]] = {}
 
     async def watch(self, account: "Account", callback: Callable[[], None]) -> tuple[Digest, Callable[[], None]]:
@@ -324,12 +326,14 @@ class Digests:
         digest = self._digests.get(account)
         if digest is None:
             digest = self._digests[account] = Digest(account)
+            self._count(account.id, 1)  # before looking: what is changed from here on is told
         unwatch = digest.watch(callback)
 
         def leave() -> None:
             unwatch()
             if not digest.watched and self._digests.get(account) is digest:
                 del self._digests[account]
+                self._count(account.id, -1)
                 digest.close()
 
         try:

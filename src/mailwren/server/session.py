@@ -28,6 +28,7 @@ from mailwren.server.ext import annotation_notices, condstore, messagelimit
 from mailwren.server.ext.own_changes import moves
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.ext.utf8 import require_enabled
+from mailwren.server.hearing import Hearing
 from mailwren.server.known_lines import ReadCommand
 from mailwren.server.places import Places
 from mailwren.server.progress import Progress
@@ -65,6 +66,7 @@ class Session(Exchange):
         condstore: the client keeps mod-sequences (RFC 7162 §3.1); only ``ext/condstore.py`` turns it on.
         client_id: what the client said of itself with ID.
         notifications: what the client wants to be told of, once it has said so (RFC 5465 §3.1).
+        hearing: of which accounts other processes tell changes at once.
         comparator: the collation that the client named with COMPARATOR, if any.
     """
 
@@ -87,6 +89,7 @@ class Session(Exchange):
         self.annotations: AnnotationWatch | None = None
         self.idling = False
         self.notifications: Notifications | None = None
+        self.hearing = Hearing()
         self._account: Account | None = None
         self._bad_commands = 0
         self._ended = False
@@ -200,6 +203,8 @@ class Session(Exchange):
         if self.notifications is not None:
             self.notifications.close()
         self.notifications = notifications
+        self.hearing.update(self)
+        self._mailbox_hint = notifications is not None
 
     async def apply(self, account: "Account", operations: "Sequence[Operation]") -> "list[Outcome]":
         """Change an account for the client, which need not be told of it. Raises StoreError."""
@@ -477,7 +482,8 @@ class Session(Exchange):
             self.notifications.left(self.selected)
         self.selected = selected
         self.saved = RangeSet()
-        self._mailbox_hint = False
+        self.hearing.update(self)
+        self._mailbox_hint = self.notifications is not None
         self.state = State.AUTHENTICATED if selected is None else State.SELECTED
 
     def end(self) -> None:
@@ -573,6 +579,7 @@ class Session(Exchange):
         self.context.sessions.discard(self)
         self.context.working.discard(self)
         self.notify(None)
+        self.hearing.update(self, ends=True)
         if self._unwatch is not None:
             self._unwatch()
         if self.user is not None:

@@ -64,7 +64,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         if self.lifeline is not None:
             loop.add_reader(self.lifeline, self._orphaned, stop)
-        bus = UnixBus(self.config.data, loop)
+        bus = UnixBus(self.config.data, loop, self.common)
         users = UserDirectory(self.config.data / "users.sqlite3")
         keeper = index_keeper(self.config) if self.config.index else None
         store = open_store(self.config, bus, keeper, self.workers)

@@ -29,6 +29,21 @@ class Bus(Protocol):
         ...
 
 
+class Audience(Protocol):
+    """What the processes of one server know of each other: who need not be told, as nobody there waits for it."""
+
+    def join(self, process: str) -> None:
+        """The own process has this name on the bus."""
+        ...
+
+    def hears(self, process: str, account_id: str) -> bool:
+        """Whether a process is to be told of changes in an account; also where that is not known.
+
+        Whoever wants to hear from now on says so first, and looks then.
+        """
+        ...
+
+
 class NoBus:
     """For a single process: there is nobody else to tell."""
 

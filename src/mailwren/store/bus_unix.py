@@ -23,7 +23,7 @@ from typing import Final
 
 from mailwren.base import limits
 from mailwren.base.ids import MailboxId
-from mailwren.store.bus import HintCallback
+from mailwren.store.bus import Audience, HintCallback
 
 _Hint = tuple[str, MailboxId]
 _SOCKET_PATH_OCTETS: Final = 100
@@ -48,13 +48,15 @@ class UnixBus:
     Args:
         folder: the data folder.
         loop: the event loop that reads and writes.
+        audience: knows who need not be told; ``None``: everybody is told of everything.
 
     Raises:
         OSError: no socket can be made in the folder.
     """
 
-    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop, audience: Audience | None = None) -> None:
         self._loop: Final = loop
+        self._audience: Final = audience
         self._receiver: Final = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._receiver.setblocking(False)
         try:
@@ -71,6 +73,8 @@ class UnixBus:
         self._callbacks: Final[list[HintCallback]] = []
         self._closed = False
         loop.add_reader(self._receiver.fileno(), self._receive)
+        if audience is not None:
+            audience.join(self._path.name)
 
     def publish(self, account_id: str, mailbox: MailboxId) -> None:
         """Tell the other processes before the loop's next turn, or in a few milliseconds if they were told just now."""
@@ -107,17 +111,23 @@ class UnixBus:
         self._peers.close()
 
     def _flush(self) -> None:
-        """Send what was published to everybody."""
+        """Send what was published to everybody who wants to hear it."""
         if self._closed or not self._published:
             return
         hints = list(self._published)
         self._published.clear()
         self._flushed = self._loop.time()
         for peer in self._peers.names():
+            wanted = self._wanted(peer, hints)
             # What waits already goes first: a process that had no room hardly has any now.
-            unsent = hints if peer in self._delayed else self._peers.send_all(peer, hints)
+            unsent = wanted if peer in self._delayed or not wanted else self._peers.send_all(peer, wanted)
             if unsent:
                 self._delay(peer, unsent)
+
+    def _wanted(self, peer: str, hints: list[_Hint]) -> list[_Hint]:
+        """What a process is to be told. Asked after the changes: who begins to hear later sees them by himself."""
+        audience = self._audience
+        return hints if audience is None else [hint for hint in hints if audience.hears(peer, hint[0])]
 
     def _delay(self, peer: str, hints: list[_Hint]) -> None:
         """Keep hints for a process that has no room now, as many as may be kept."""

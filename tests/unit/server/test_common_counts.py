@@ -152,3 +152,33 @@ def test_as_many_workers_as_cores_up_to_a_few(monkeypatch: pytest.MonkeyPatch) -
     for cores, workers in ((1, 1), (2, 2), (limits.WORKERS_AUTOMATIC + 4, limits.WORKERS_AUTOMATIC)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
         assert automatic_workers() == workers
+
+
+def test_workers_are_told_of_what_they_want_to_hear() -> None:
+    """Of an account in which somebody waits for news, and of no other; as long as he waits."""
+    one, two = _contexts(2)
+    assert one.common is not None
+    assert two.common is not None
+    one.common.join("1-a.sock")
+    two.common.join("2-b.sock")
+    assert not one.common.hears("2-b.sock", "anna")
+    two.count_hearing("anna", 1)
+    two.count_hearing("anna", 1)
+    two.count_hearing("anna", -1)
+    assert one.common.hears("2-b.sock", "anna")
+    assert not one.common.hears("2-b.sock", "bert")
+    assert not two.common.hears("1-a.sock", "anna")
+    two.count_hearing("anna", -1)
+    assert not one.common.hears("2-b.sock", "anna")
+
+
+def test_strangers_are_told_of_everything() -> None:
+    """Another server, a worker that has no name yet, and one that has ended: nobody knows what they want to hear."""
+    common = CommonCounts(2)
+    one, two = common.of(0), common.of(1)
+    assert one.hears("2-b.sock", "anna")
+    two.join("2-b.sock")
+    assert not one.hears("2-b.sock", "anna")
+    assert one.hears("3-c.sock", "anna")
+    common.clear(1)
+    assert one.hears("2-b.sock", "anna")

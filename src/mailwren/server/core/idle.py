@@ -15,6 +15,7 @@ async def run_idle(session: "Session", _arguments: NoArguments, _request: Reques
     session.connection.framer.expect_line()
     shared_news = session.context.shared_news
     session.idling = True
+    session.hearing.update(session)  # before looking: what is changed from here on is told
     session.send(b"+ idling\r\n")
     try:
         line: bytes | None = None
@@ -29,6 +30,7 @@ async def run_idle(session: "Session", _arguments: NoArguments, _request: Reques
             line = await session.wait_for_line()
     finally:
         session.idling = False
+        session.hearing.update(session)
     if line.strip().upper() != b"DONE":
         raise BadCommand("IDLE ends with DONE")
     return Completion(text="IDLE terminated")

@@ -1,0 +1,32 @@
+"""Of which accounts a session wants to hear at once what other processes change: of none, as long as it does not wait.
+
+A session that neither idles nor has asked for notifications looks by itself at its next command. So whoever begins to
+hear looks once more afterwards: what was changed before then nobody may have told.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+
+class Hearing:
+    """What one session is counted for, among those whom other workers tell of changes."""
+
+    __slots__ = ("_accounts",)
+
+    def __init__(self) -> None:
+        self._accounts: frozenset[str] = frozenset()
+
+    def update(self, session: "Session", *, ends: bool = False) -> None:
+        """Count the session anew: something of what it depends on has changed, or the session ends."""
+        accounts: frozenset[str] = frozenset()
+        if not ends and (session.idling or session.notifications is not None):
+            selected = None if session.selected is None else session.selected.account.id
+            accounts = frozenset({session.account.id, selected or session.account.id})
+        if accounts != self._accounts:
+            for account_id in accounts - self._accounts:
+                session.context.count_hearing(account_id, 1)
+            for account_id in self._accounts - accounts:
+                session.context.count_hearing(account_id, -1)
+            self._accounts = accounts

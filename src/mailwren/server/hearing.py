@@ -18,15 +18,15 @@ class Hearing:
     def __init__(self) -> None:
         self._accounts: frozenset[str] = frozenset()
 
-    def update(self, session: "Session", *, ends: bool = False) -> None:
-        """Count the session anew: something of what it depends on has changed, or the session ends."""
+    def update(self, session: "Session") -> bool:
+        """Count the session anew, as it has begun or ceased to wait; whether it is to look once more."""
         accounts: frozenset[str] = frozenset()
-        if not ends and (session.idling or session.notifications is not None):
-            selected = None if session.selected is None else session.selected.account.id
-            accounts = frozenset({session.account.id, selected or session.account.id})
-        if accounts != self._accounts:
-            for account_id in accounts - self._accounts:
-                session.context.count_hearing(account_id, 1)
-            for account_id in self._accounts - accounts:
-                session.context.count_hearing(account_id, -1)
-            self._accounts = accounts
+        if session.idling or session.notifications is not None:
+            selected = session.account if session.selected is None else session.selected.account
+            accounts = frozenset({session.account.id, selected.id})
+        before, self._accounts = self._accounts, accounts
+        for account_id in accounts - before:
+            session.context.count_hearing(account_id, 1)
+        for account_id in before - accounts:
+            session.context.count_hearing(account_id, -1)
+        return not accounts <= before

@@ -203,8 +203,7 @@ class Session(Exchange):
         if self.notifications is not None:
             self.notifications.close()
         self.notifications = notifications
-        self.hearing.update(self)
-        self._mailbox_hint = notifications is not None
+        self._mailbox_hint |= self.hearing.update(self)
 
     async def apply(self, account: "Account", operations: "Sequence[Operation]") -> "list[Outcome]":
         """Change an account for the client, which need not be told of it. Raises StoreError."""
@@ -482,8 +481,7 @@ class Session(Exchange):
             self.notifications.left(self.selected)
         self.selected = selected
         self.saved = RangeSet()
-        self.hearing.update(self)
-        self._mailbox_hint = self.notifications is not None
+        self._mailbox_hint = self.hearing.update(self)
         self.state = State.AUTHENTICATED if selected is None else State.SELECTED
 
     def end(self) -> None:
@@ -579,7 +577,6 @@ class Session(Exchange):
         self.context.sessions.discard(self)
         self.context.working.discard(self)
         self.notify(None)
-        self.hearing.update(self, ends=True)
         if self._unwatch is not None:
             self._unwatch()
         if self.user is not None:

@@ -56,6 +56,8 @@ def _words(node: ast.AnnAssign) -> str:
     """The value with its unit: what is written in 1024s are octets."""
     assert isinstance(node.target, ast.Name)
     name, value = node.target.id, getattr(limits, node.target.id)
+    if "MICROSECONDS" in name:
+        return f"{value:,} µs"
     if "SECONDS" in name or isinstance(value, float):
         return _in_units(value, _SECONDS) if value >= 1 else f"{value * 1000:g} ms"
     if "1024" in ast.unparse(node):

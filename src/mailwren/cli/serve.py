@@ -54,7 +54,10 @@ def serve(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Server processes; one for each core, if not said.")
+        str | None,
+        typer.Option(
+            "--workers", metavar="N|auto", help="Server processes; one for each core, up to a few, if not said."
+        ),
     ] = None,
     allow_plaintext_login: Annotated[
         bool, typer.Option("--allow-plaintext-login", help="Take passwords without TLS: for tests.")

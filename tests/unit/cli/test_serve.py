@@ -115,6 +115,13 @@ def test_without_options_the_file_applies(run: Run, fake: FakeServer) -> None:
     assert result.stderr.count("passwords are taken without TLS") == 2
 
 
+def test_as_many_workers_as_cores(run: Run, fake: FakeServer) -> None:
+    """``--workers auto`` is what the configuration says so: it overrides a file's number."""
+    Path("m.toml").write_text("version = 1\nworkers = 5\n", encoding="utf-8")
+    run("serve", "--config", "m.toml", "--workers", "auto")
+    assert fake.config.workers is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -122,7 +129,8 @@ def test_without_options_the_file_applies(run: Run, fake: FakeServer) -> None:
         (["--imap", "unix:/x"], "a UNIX socket is for LMTP only"),
         (["--imap", "*:143", "--imaps", "127.0.0.1:143"], "clashes"),
         (["--workers", "0"], "command line --workers: workers: 0 is not taken here"),
-        (["--workers", "x"], "--workers"),
+        (["--workers", "x"], 'command line --workers: workers: "x" is not taken here; it must be a whole number'),
+        (["--workers", "0", "--imap", "nonsense"], "The configuration has 2 mistakes"),
         (["--log-format", "xml"], "--log-format"),
         (["--config", "absent.toml"], "absent.toml: cannot be read"),
     ],

@@ -152,9 +152,9 @@ def test_a_bomb_is_bounded() -> None:
         for _ in range(10_000):
             if client.protocol._inflater is None or not client.protocol._inflater.waiting:
                 break
-            began = time.perf_counter()
+            began = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - began)
+            longest = max(longest, time.thread_time() - began)
             assert client.protocol.framer.buffered <= limits.LINE + limits.INFLATED_AT_ONCE
         assert b"BAD [LIMIT]" in client.pending
         assert longest < 0.5

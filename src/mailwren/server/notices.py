@@ -44,8 +44,6 @@ async def tell(session: "Session", selected: Selected, *, may_expunge: bool, wit
     if update.expunged:
         await _tell_expunges(session, selected, update)
     await _tell_arrivals(session, selected, update)
-    if update.flags:
-        tell_new_keywords(session, selected)
     for start in range(0, len(update.flags), _AT_ONCE):
         send_flags(session, selected, update.flags[start : start + _AT_ONCE], with_uid=with_uid)
         await session.breathe()
@@ -97,10 +95,12 @@ async def _tell_arrivals(session: "Session", selected: Selected, update: Update)
 def send_flags(session: "Session", selected: Selected, positions: Sequence[int], *, with_uid: bool = False) -> None:
     """Send FETCH responses with the present flags of messages; those gone meanwhile are passed over.
 
-    A client that keeps mod-sequences gets them, and the UID, each time (RFC 7162 §3.2.4).
+    A client that keeps mod-sequences gets them, and the UID, each time (RFC 7162 §3.2.4). Keywords are told before
+    messages that have them: between two calls others may have made some up.
     """
     positions, indexes = present(selected, positions)
     if positions:
+        tell_new_keywords(session, selected)
         session.send(flag_lines(session, selected, positions, indexes, with_uid=with_uid))
 
 

@@ -1,6 +1,7 @@
 """What another session does between a command's look at the mailbox and its change."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,10 @@ from tests.support.inprocess import Client, server_context
 
 from mailwren.base.ids import Uid
 from mailwren.base.ranges import RangeSet
+from mailwren.server import notices
+from mailwren.server.core import fetch_plan, store
 from mailwren.server.features import Features
+from mailwren.server.session import Session
 from mailwren.store.operations import (
     Copy,
     DeleteMailbox,
@@ -102,3 +106,37 @@ def test_a_message_removed_while_it_is_copied(monkeypatch: pytest.MonkeyPatch) -
     )
     assert b"* 1 EXPUNGE" in answer
     assert b" 2 1] COPY completed" in answer
+
+
+@pytest.mark.parametrize("command", [b"FETCH 1:* (FLAGS)", b"STORE 1:* +FLAGS (\\Seen)", b"NOOP"])
+def test_a_keyword_that_comes_meanwhile_is_told_before_messages_that_have_it(
+    command: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever tells flags in several pieces tells of keywords that came up between them."""
+
+    async def play() -> bytes:
+        async with server_context() as context:
+            first, second = Client(context, Features()), Client(context, Features())
+            for client in (first, second):
+                await client.login()
+                await client.command(b"APPEND INBOX {3+}\r\none {3+}\r\ntwo")
+                await client.command(b"SELECT INBOX")
+            await first.command(b"NOOP")
+            await second.command(b"STORE 1:* FLAGS (\\Flagged)")
+            breathe, session = Session.breathe, first.protocol.session
+
+            async def let_the_other(each: Session) -> None:
+                if each is session:
+                    monkeypatch.setattr(Session, "breathe", breathe)
+                    await second.command(b"STORE 4 +FLAGS (meanwhile)")
+                await breathe(each)
+
+            monkeypatch.setattr(Session, "breathe", let_the_other)
+            return await first.command(command)
+
+    for module, name in ((fetch_plan, "_BATCH"), (notices, "_AT_ONCE"), (store, "_AT_ONCE")):
+        monkeypatch.setattr(module, name, 1)
+    fetch_plan._known.clear()
+    answer = asyncio.run(play())
+    fetch_plan._known.clear()
+    assert re.search(rb"\* FLAGS \([^)]*meanwhile.*\* 4 FETCH \(FLAGS \([^)]*meanwhile", answer, re.DOTALL), answer

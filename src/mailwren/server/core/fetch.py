@@ -12,7 +12,6 @@ from mailwren.server.ext import condstore, messagelimit
 from mailwren.server.ext.annotation_items import check_items
 from mailwren.server.ext.partial import count, page
 from mailwren.server.ext.qresync import narrow
-from mailwren.server.notices import tell_new_keywords
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
 from mailwren.store.flag_columns import first_place
@@ -40,8 +39,6 @@ async def run_fetch(session: "Session", arguments: Fetch, request: Request) -> C
     if plan.has_annotations:
         await check_items(session, selected, plan.items, spans)
     newly_seen = await _mark_seen(session, selected, spans) if plan.sets_seen else _NOTHING
-    if newly_seen or plan.tells_flags:
-        tell_new_keywords(session, selected)
     sender = Sender(session, selected, plan, newly_seen)
     if len(spans) == 1 and spans[0][1] - spans[0][0] <= plan.batch:
         positions = range(*spans[0])

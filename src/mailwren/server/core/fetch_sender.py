@@ -14,6 +14,7 @@ from mailwren.server.core.fetch_octets import Streamed
 from mailwren.server.core.fetch_plan import FLAGS, UID, FetchPlan
 from mailwren.server.core.kept_lines import LinesKey, Origin
 from mailwren.server.fetch_form import fetch_form
+from mailwren.server.notices import tell_new_keywords
 from mailwren.server.table import Request
 from mailwren.store.errors import MessageDamaged
 from mailwren.store.values import Absent
@@ -99,6 +100,8 @@ class Sender:
 
     async def send(self, positions: Sequence[int]) -> None:
         """Send the messages at these positions."""
+        if self._added or self._plan.tells_flags:
+            tell_new_keywords(self._session, self._selected)
         batch = Batch.of(self._session, self._selected, positions)
         self._missing |= len(batch) < len(positions)
         try:

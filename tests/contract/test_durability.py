@@ -112,7 +112,7 @@ async def test_flags_reach_the_disk_soon(file_mail: Mail, monkeypatch: pytest.Mo
         loop.call_soon_threadsafe(synced.set)
 
     assert limits.FLAGS_SYNC_SECONDS <= 0.5
-    monkeypatch.setattr(limits, "FLAGS_SYNC_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "FLAGS_SYNC_SECONDS", 0.3)
     monkeypatch.setattr("os.fdatasync", note)
     await file_mail.fill(3)
     for uid in ("1", "2", "3"):

@@ -142,7 +142,7 @@ async def test_a_long_command_is_no_silence() -> None:
 @in_loop
 async def test_login_must_come_in_time() -> None:
     """Who does not log in is told BYE, whatever else he says; who did is left alone."""
-    async with server_context(login_timeout=0.05) as context:
+    async with server_context(login_timeout=1.0) as context:
         client, late = Client(context, Features()), Client(context, Features())
         await client.login()
         await late.line()

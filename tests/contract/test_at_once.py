@@ -11,6 +11,7 @@ from mailwren.message.structure import parse_structure, simple_structure
 from mailwren.store.errors import InvalidName, StoreUnavailable
 from mailwren.store.operations import Append, FlagMode
 from mailwren.store.sqlite.commit_threads import CommitThreads
+from mailwren.store.sqlite.processor_wait import ProcessorWait
 from tests.contract.harness import Mail, message
 
 _HEADER = b"Subject: x\r\n"
@@ -220,3 +221,42 @@ async def test_rows_are_read_again_where_others_have_written(file_mail: Mail) ->
         await file_mail.append(message(6), "bad flag")
     assert (await file_mail.append(message(7))).uid == 78
     connection.exec_trace = None
+
+
+class _Waiting(ProcessorWait):
+    """A machine whose processors are wanted by others, as much as the test says."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        """What the test says."""
+        return self.seconds
+
+
+def test_waiting_for_a_processor_is_no_slow_disk() -> None:
+    """Where the machine is busy, commits take long on the event loop and would in a thread; so they stay."""
+    now, disk = 0.0, 0.0
+    waiting = _Waiting()
+
+    def commit() -> str:
+        nonlocal now
+        now += 0.004 + disk
+        waiting.seconds += 0.004
+        return "done"
+
+    threads = CommitThreads(1, lambda: now, lambda: waiting)
+    for _ in range(1000):
+        assert threads.here(commit) == "done"
+    disk = 0.01
+    assert [threads.here(commit) for _ in range(3)] == ["done", None, None]
+    threads.close()
+
+
+def test_how_long_a_thread_waited_for_a_processor() -> None:
+    """The kernel's figure never falls; without one, and after the end, it is 0."""
+    waited = ProcessorWait()
+    first = waited()
+    assert 0 <= first <= waited()
+    waited.close()
+    waited.close()
+    assert waited() == 0

@@ -3,7 +3,8 @@
 Waking a thread and being woken by it takes longer than many a disk does. So as long as the disk is that quick, commits
 wait for it on the event loop. What they wait there too long is a debt, which time pays off slowly; when it is too much,
 the next commits are left to the threads until it is paid. So the loop loses half a percent of its time to a slow disk,
-however slow that is, and a quick one may be slow now and then.
+however slow that is, and a quick one may be slow now and then. Waiting for a processor is no debt: in a thread a commit
+would wait for it as well, and the loop for its end.
 
 A pool of :mod:`concurrent.futures` makes a future, a lock and a condition for every job, which here would cost more
 than what Python has to do for the commit itself.
@@ -19,6 +20,7 @@ from typing import Final, TypeVar
 
 from mailwren.base import limits
 from mailwren.base.logs import log
+from mailwren.store.sqlite.processor_wait import ProcessorWait
 
 Work = Callable[[], None]
 R = TypeVar("R")
@@ -27,16 +29,28 @@ R = TypeVar("R")
 class CommitThreads:
     """Runs work in a few threads, which are started when they are needed. Called on the event loop."""
 
-    __slots__ = ("_clock", "_debt", "_left", "_looked", "_number", "_queue", "_threads", "_unfinished")
+    __slots__ = ("_clock", "_debt", "_left", "_looked", "_number", "_queue", "_threads", "_unfinished", "_waited")
 
-    def __init__(self, number: int, clock: Callable[[], float] = perf_counter) -> None:
-        """Use up to ``number`` threads; ``clock`` has seconds, as exact as there are."""
+    def __init__(
+        self,
+        number: int,
+        clock: Callable[[], float] = perf_counter,
+        waited: Callable[[], ProcessorWait] = ProcessorWait,
+    ) -> None:
+        """Use up to ``number`` threads.
+
+        Args:
+            number: how many.
+            clock: seconds, as exact as there are.
+            waited: makes what tells how long the event loop's thread has waited for a processor.
+        """
         self._clock: Final = clock
         self._debt = 0.0
         """Seconds that commits on the event loop waited too long, and that are not paid yet."""
         self._left = False
         """Whether commits are left to the threads until the debt is paid."""
         self._looked = -inf
+        self._waited: Final = waited()
         self._number: Final = number
         self._queue: Final[SimpleQueue[Work | None]] = SimpleQueue()
         self._threads: Final[list[threading.Thread]] = []
@@ -50,9 +64,14 @@ class CommitThreads:
         self._looked = start
         if self._left and self._debt:
             return None
+        # Asking takes two microseconds: done where there has been anything to ask about.
+        asked = self._debt > 0
+        waited = self._waited() if asked else 0.0
         result = commit()
         self._looked = self._clock()
         late = self._looked - start - limits.COMMIT_HERE_SECONDS
+        if late > 0 and asked:
+            late -= self._waited() - waited
         if late > 0:
             self._debt = min(self._debt + late, limits.COMMIT_HERE_DEBT_MAX)
         self._left = self._debt > limits.COMMIT_HERE_DEBT
@@ -79,6 +98,7 @@ class CommitThreads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+        self._waited.close()
 
     def _serve(self) -> None:
         while (work := self._queue.get()) is not None:

@@ -71,4 +71,8 @@ if __name__ == "__main__":
     with suppress(OSError):  # not allowed everywhere
         os.nice(_NICER)
     configure_logs(sys.argv[2], cast("LogForm", sys.argv[3]))
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except BrokenPipeError:
+        # Its worker was killed. At an end in order Python would try once more to write the answer, and complain.
+        os._exit(1)

@@ -2,6 +2,7 @@
 
 import fcntl
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,3 +41,18 @@ def test_without_a_place_for_a_lock_mail_is_indexed_all_the_same(tmp_path: Path)
     (tmp_path / "run").write_text("in the way", "ascii")
     with index_process.one_at_a_time(tmp_path):
         pass
+
+
+def test_it_ends_quietly_after_its_worker(tmp_path: Path) -> None:
+    """A worker that is killed while its process indexes leaves no traceback in the log."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailwren.server.index_process", str(tmp_path), "error", "json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, told = process.communicate(b"0" * 32 + b"\n", timeout=30)
+    assert told == b""

@@ -92,16 +92,19 @@ async def _tell_arrivals(session: "Session", selected: Selected, update: Update)
         session.notifications.note_arrived(selected.view.uids_of([update.arrived]))
 
 
-def send_flags(session: "Session", selected: Selected, positions: Sequence[int], *, with_uid: bool = False) -> None:
-    """Send FETCH responses with the present flags of messages; those gone meanwhile are passed over.
+def send_flags(session: "Session", selected: Selected, positions: Sequence[int], *, with_uid: bool = False) -> bytes:
+    """Send FETCH responses with the present flags of messages; those gone meanwhile are passed over. Returns them.
 
     A client that keeps mod-sequences gets them, and the UID, each time (RFC 7162 §3.2.4). Keywords are told before
     messages that have them: between two calls others may have made some up.
     """
     positions, indexes = present(selected, positions)
-    if positions:
-        tell_new_keywords(session, selected)
-        session.send(flag_lines(session, selected, positions, indexes, with_uid=with_uid))
+    if not positions:
+        return b""
+    tell_new_keywords(session, selected)
+    lines = flag_lines(session, selected, positions, indexes, with_uid=with_uid)
+    session.send(lines)
+    return lines
 
 
 def send_modseqs(session: "Session", selected: Selected, positions: Sequence[int]) -> None:

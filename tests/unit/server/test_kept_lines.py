@@ -294,3 +294,35 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             assert context.lines.size > 100_000
 
     asyncio.run(run())
+
+
+def test_who_comes_back_again_is_told_the_same() -> None:
+    """QRESYNC from one place says the same while nothing is new, with what was kept; then what is new as well."""
+
+    async def run() -> None:
+        async with server_context() as context:
+            anna = await prepared(context)
+            await anna.command(b"ENABLE QRESYNC")
+            known = await anna.command(b"SELECT INBOX")
+            validity = re.search(rb"UIDVALIDITY (\d+)", known)
+            modseq = re.search(rb"HIGHESTMODSEQ (\d+)", known)
+            assert validity is not None
+            assert modseq is not None
+            back = b"SELECT INBOX (QRESYNC (%b %b))" % (validity[1], modseq[1])
+            for number in (5, 7, 300):
+                await anna.command(b"STORE %d +FLAGS (\\Flagged)" % number)
+            first = plain(await anna.command(back))
+            assert first.count(b" FETCH ") == 3
+            size = context.lines.size
+            assert plain(await anna.command(back)) == first
+            assert context.lines.size == size
+            await anna.command(b"STORE 5 -FLAGS (\\Flagged)")
+            second = plain(await anna.command(back))
+            assert second.count(b" FETCH ") == 3
+            assert second != first
+            await anna.command(b"UID STORE 9 +FLAGS (\\Deleted)")
+            await anna.command(b"UID EXPUNGE 9")
+            for _ in range(2):
+                assert b"VANISHED (EARLIER) 9" in await anna.command(back)
+
+    asyncio.run(run())

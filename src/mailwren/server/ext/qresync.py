@@ -3,11 +3,13 @@
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from mailwren.base import limits
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
 from mailwren.imap.core.arguments import Fetch, Select
 from mailwren.imap.errors import BadCommand
 from mailwren.imap.ext.qresync import Resync
+from mailwren.server.core.kept_lines import LinesKey, Origin
 from mailwren.server.ext import condstore
 from mailwren.server.ext.uidonly import UidRequired
 from mailwren.server.notices import send_flags, send_vanished
@@ -42,6 +44,9 @@ async def tell_what_changed(session: "Session", selected: "Selected", resync: Re
     mailbox, view = selected.state.mailbox, selected.view
     if resync.uid_validity != mailbox.uid_validity or resync.modseq >= selected.state.modseq:
         return
+    kept = _KeptAnswer(session, selected, resync)
+    if kept.say():
+        return
     known = resync.known_uids
     spans: list[Span] = [(0, view.count)] if known is None else list(uid_spans(view.uids, known, view.count))
     since = ModSeq(resync.modseq)
@@ -52,8 +57,44 @@ async def tell_what_changed(session: "Session", selected: "Selected", resync: Re
         expunged = expunged.difference(RangeSet([(1, matched)])) if matched else expunged
     await _tell_vanished(session, view, expunged)
     async for positions in condstore.changed_batches(session, selected, spans, changes.changed, since):
-        send_flags(session, selected, positions)
+        kept.add(send_flags(session, selected, positions))
         view.note_sent(positions, selected.state.modseq)
+    if not expunged and selected.state.modseq == view.told:
+        kept.keep()
+
+
+class _KeptAnswer:
+    """The flags that a client was told when it came back, for one that comes back from there while nothing is new.
+
+    Clients on the move do so again and again. Where anything went away, or they say what they know, it is worked out.
+    """
+
+    def __init__(self, session: "Session", selected: "Selected", resync: Resync) -> None:
+        self._session = session
+        usual = resync.known_uids is None and resync.known_numbers is None
+        asked = f"QRESYNC {resync.modseq} {session.uid_only} {session.rev2}"
+        self._key = LinesKey(selected.state.number, asked, 0) if usual else None
+        self._origin = Origin((), (), None, (selected.state.modseq,), selected.view.recent)
+        self._lines = b""
+
+    def say(self) -> bool:
+        """Say it again; whether that is possible."""
+        lines = None if self._key is None else self._session.context.lines.find(self._key, self._origin)
+        if lines is not None:
+            self._session.send(lines)
+        return lines is not None
+
+    def add(self, lines: bytes) -> None:
+        """This was said."""
+        if len(self._lines) + len(lines) > limits.RESYNC_KEPT:
+            self._key = None
+        if self._key is not None:
+            self._lines += lines
+
+    def keep(self) -> None:
+        """Nothing else was said, and the state is as it was."""
+        if self._key is not None:
+            self._session.context.lines.keep(self._key, self._origin, self._lines)
 
 
 async def _tell_vanished(session: "Session", view: View, expunged: RangeSet) -> None:

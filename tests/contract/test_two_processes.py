@@ -5,6 +5,7 @@ import time
 from array import array
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 
 import apsw
 import pytest
@@ -16,6 +17,7 @@ from mailwren.store.errors import NoSuchMailbox, StoreUnavailable
 from mailwren.store.mailbox_state import Columns, MailboxState
 from mailwren.store.operations import Append, ClaimRecent, FlagMode, RecentClaimed, SetPrivateFlags
 from mailwren.store.sqlite import database
+from mailwren.store.sqlite.account import SqliteAccount
 from mailwren.store.values import ALL_MAILBOXES
 from tests.contract.harness import Mail, message, uids
 
@@ -339,6 +341,36 @@ async def test_a_members_change_is_hinted_to_the_other_process(file_mail: Mail) 
         await file_mail.member("ann").flag("1", ADD, "\\Seen")
         assert heard == [await two.id("INBOX")]
         assert await two.member("ann").flags() == {1: "\\Seen"}
+
+
+async def test_who_joins_a_reading_gets_what_was_committed_since_it_began(
+    file_mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mailbox that is being read in the thread as it was is looked at again, now and by everybody after that."""
+    async with second(file_mail) as two:
+        await file_mail.fill(3)
+        inbox = await two.id("INBOX")
+        has_read, go_on = asyncio.Event(), asyncio.Event()
+        in_thread = SqliteAccount.in_thread
+
+        async def read_and_wait(account: SqliteAccount, read: Callable[[apsw.Connection], object]) -> object:
+            result = await in_thread(account, read)
+            has_read.set()
+            await go_on.wait()
+            return result
+
+        states = two.account._view.states
+        monkeypatch.setattr(limits, "ROWS_AT_ONCE", 0)
+        monkeypatch.setattr(states, "_in_thread", partial(read_and_wait, two.account))
+        first = asyncio.ensure_future(two.account.open_mailbox(inbox))
+        await has_read.wait()
+        await file_mail.append()
+        later = asyncio.ensure_future(two.account.open_mailbox(inbox))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert len(await later) == 4
+        assert len(await first) == 4
+        assert len(await two.account.open_mailbox(inbox)) == 4
 
 
 async def test_a_mailbox_by_name_and_its_state(file_mail: Mail) -> None:

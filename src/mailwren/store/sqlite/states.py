@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import count
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 import apsw
@@ -32,6 +32,14 @@ _versions: Final = count(1)
 _WITHOUT_LIMIT: Final = 1 << 62
 _IN_THREAD: Final = 1_000_000
 """Octets of log, and messages, beyond which the whole mailbox is quicker to read."""
+
+
+class _Loading(NamedTuple):
+    """A mailbox that is being read in the thread."""
+
+    version: int
+    """The database's when the reading began."""
+    future: "asyncio.Future[Refreshed | None]"
 
 
 class StateCache:
@@ -78,7 +86,7 @@ class States:
         self._in_thread: Final = in_thread
         self._cache: Final = cache
         self._states: Final[WeakValueDictionary[MailboxId, MailboxState]] = WeakValueDictionary()
-        self._loading: Final[dict[MailboxId, asyncio.Future[Refreshed | None]]] = {}
+        self._loading: Final[dict[MailboxId, _Loading]] = {}
         self._shares: Final = bool(reader.filename)
         """In memory the reader is the writer, and sees its own changes without knowing of any."""
         self._current: Final[dict[MailboxId, int]] = {}
@@ -103,11 +111,11 @@ class States:
                 self._current[mailbox] = version
                 self._cache.touch(state)
                 return state
-            refreshed = self._little(mailbox, state)
+            read, refreshed = version, self._little(mailbox, state)
             if refreshed is None:
-                refreshed = await self._much(mailbox, state)
+                read, refreshed = await self._much(mailbox, state, version)
             state = self._take(mailbox, refreshed)
-            if state is not None:
+            if state is not None and read == version:  # else others began to read before what we are to see
                 self._current[mailbox] = version
                 self._cache.touch(state)
                 return state
@@ -132,15 +140,15 @@ class States:
         state.mailbox = now
         return True
 
-    async def _much(self, mailbox: MailboxId, state: MailboxState | None) -> Refreshed | None:
-        """What is new, read in the thread, once for all who wait for it."""
+    async def _much(self, mailbox: MailboxId, state: MailboxState | None, version: int) -> tuple[int, Refreshed | None]:
+        """What is new, read in the thread, once for all who wait for it; and as of which version at least."""
         loading = self._loading.get(mailbox)
         if loading is None:
-            loading = asyncio.ensure_future(self._read_much(mailbox, None if state is None else _known(state)))
-            self._loading[mailbox] = loading
-            loading.add_done_callback(lambda _: self._loading.pop(mailbox, None))
-            loading.add_done_callback(_retrieved)
-        return await asyncio.shield(loading)
+            future = asyncio.ensure_future(self._read_much(mailbox, None if state is None else _known(state)))
+            loading = self._loading[mailbox] = _Loading(version, future)
+            future.add_done_callback(lambda _: self._loading.pop(mailbox, None))
+            future.add_done_callback(_retrieved)
+        return loading.version, await asyncio.shield(loading.future)
 
     async def _read_much(self, mailbox: MailboxId, known: Known | None) -> Refreshed | None:
         def read(connection: apsw.Connection) -> Refreshed | None:

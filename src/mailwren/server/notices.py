@@ -77,7 +77,8 @@ async def send_vanished(session: "Session", uids: RangeSet, *, earlier: bool = F
 
 async def announce(session: "Session", selected: Selected) -> None:
     """Before a command looks at the mailbox: tell what came in, so that the command can find it."""
-    await _tell_arrivals(session, selected, selected.view.arrive())
+    if not selected.view.has_all:
+        await _tell_arrivals(session, selected, selected.view.arrive())
 
 
 async def _tell_arrivals(session: "Session", selected: Selected, update: Update) -> None:

@@ -139,6 +139,11 @@ class View:
         return self.told == state.modseq and self.uids is state.uids and self.count == len(state.uids)
 
     @property
+    def has_all(self) -> bool:
+        """Whether surely nothing came in that the client does not count."""
+        return self.uids is self.state.uids and self.count == len(self.uids)
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is noted of messages that are to be told of later."""
         return not (self._sent or self._arrived or self._fresh)

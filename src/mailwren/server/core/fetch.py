@@ -15,7 +15,7 @@ from mailwren.server.ext.qresync import narrow
 from mailwren.server.table import Completion, Request
 from mailwren.server.view import Span, batches
 from mailwren.store.flag_columns import first_place
-from mailwren.store.operations import FlagMode, FlagsSet, SetFlags
+from mailwren.store.operations import FlagMode, FlagsSet, Outcome, SetFlags
 
 if TYPE_CHECKING:
     from mailwren.server.selected import Selected
@@ -94,9 +94,13 @@ async def _mark_seen(session: "Session", selected: "Selected", spans: list[Span]
     if not may or not _any_unseen(selected, spans):
         return _NOTHING
     operation = SetFlags(selected.id, selected.view.uids_of(spans), FlagMode.ADD, ("\\Seen",))
-    (outcome,) = await selected.account.apply([operation])
+    outcome: Outcome | None = selected.account.set_flags_at_once(operation)
+    if outcome is not None:
+        session.has_changed()
+    else:
+        (outcome,) = await selected.account.apply([operation])
+        await session.refresh()
     assert isinstance(outcome, FlagsSet)
-    await session.refresh()
     return outcome.changed
 
 

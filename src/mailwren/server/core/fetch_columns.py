@@ -58,8 +58,8 @@ class Batch:
     modseqs: "array[int]"
     modseq: ModSeq
     """What the flags are as of."""
-    recent: RangeSet
-    """UIDs that are recent for this session (RFC 3501 only)."""
+    all_recent: RangeSet
+    """UIDs that are recent for this session (RFC 3501 only), of others as well."""
     utf8: bool
     """Quoted strings may hold UTF-8."""
     own: bool
@@ -86,9 +86,6 @@ class Batch:
             uids, contents, flags, modseqs = (
                 array(column.typecode, map(column.__getitem__, indexes)) for column in columns
             )
-        recent = _NOTHING
-        if view.recent and not session.rev2 and uids:
-            recent = view.recent.clipped(uids[0], uids[-1])
         ids: Sequence[ContentId] = contents  # type: ignore[assignment] # an array of ids
         known: Sequence[Uid] = uids  # type: ignore[assignment] # the same
         return cls(
@@ -100,7 +97,7 @@ class Batch:
             flags,
             modseqs,
             state.modseq,
-            recent,
+            _NOTHING if session.rev2 else view.recent,
             session.utf8,
             selected.account is session.account,
             state.mailbox.annotations > 0,
@@ -108,6 +105,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.uids)
+
+    @property
+    def recent(self) -> RangeSet:
+        """UIDs of these messages that are recent for this session."""
+        return self.all_recent.clipped(self.uids[0], self.uids[-1]) if self.all_recent and self.uids else _NOTHING
 
     async def facts(self) -> Sequence[ContentFacts]:
         """What is known of the messages besides, in short columns."""
@@ -177,13 +179,14 @@ async def _uid(batch: Batch) -> Sequence[Cell]:
 async def _flags(batch: Batch) -> Sequence[Cell]:
     account = batch.account
     texts = {flags: b"FLAGS (" + account.flag_set(FlagSetId(flags)).text + b")" for flags in set(batch.flags)}
-    if not batch.recent:
+    recent_uids = batch.recent
+    if not recent_uids:
         return [texts[flags] for flags in batch.flags]
     recent = {
         flags: text[:-1] + (b"" if text.endswith(b"()") else b" ") + b"\\Recent)" for flags, text in texts.items()
     }
     return [
-        recent[flags] if uid in batch.recent else texts[flags]
+        recent[flags] if uid in recent_uids else texts[flags]
         for uid, flags in zip(batch.uids, batch.flags, strict=True)
     ]
 

@@ -51,12 +51,13 @@ class _Kept:
 
     def _origin(self, batch: Batch) -> Origin:
         plan = self._plan
+        recent = batch.recent if plan.tells_flags else None
         return Origin(
             batch.uids,
             batch.contents,
             batch.flags if plan.tells_flags else None,
             batch.modseqs if plan.tells_modseqs else None,
-            batch.recent if plan.tells_flags and batch.recent else None,
+            recent or None,
         )
 
 

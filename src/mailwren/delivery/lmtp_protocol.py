@@ -171,6 +171,9 @@ class LmtpProtocol(asyncio.Protocol):
                     await self._start_tls(session)
                 case MessageArrived():
                     await self._deliver(session, event)
+                    if session.buffered:
+                        # What a quick disk takes at once does not wait for anything: others have their turn here.
+                        await asyncio.sleep(0)
             await self._writable.wait()
 
     async def _more(self, session: LmtpSession) -> None:

@@ -151,6 +151,32 @@ def test_everything_at_once_and_half_closed(run: Run, delivery: Delivery, store:
     assert len(store.of("alice").messages) == 50
 
 
+def test_others_have_their_turn_between_messages(run: Run, delivery: Delivery, store: "FakeStore") -> None:
+    """Many messages sent at once, stored without waiting for anything, do not keep the event loop from others."""
+    turns: list[int] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        turn = 0
+
+        def next_turn() -> None:
+            nonlocal turn
+            turn += 1
+            loop.call_soon(next_turn)
+
+        store.of("alice").before_apply = lambda: turns.append(turn)
+        async with serving(delivery) as (_, server), client_of(server) as client:
+            await client.say("LHLO x")
+            client.writer.write(b"MAIL FROM:<>\r\nRCPT TO:<alice>\r\nBDAT 3 LAST\r\nabc" * 20)
+            next_turn()
+            for _ in range(60):
+                await client.reply()
+
+    run(main())
+    assert len(turns) == 20
+    assert len(set(turns)) == 20
+
+
 def test_start_tls(
     run: Run, delivery: Delivery, store: "FakeStore", tls: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> None:

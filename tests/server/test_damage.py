@@ -5,11 +5,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.support.process import ServerProcess, command
-from tests.support.wire import Connection, LmtpConnection, message
+from tests.support.wire import Closed, Connection, LmtpConnection, message
 
 from mailwren.auth.users import UserDirectory
 from mailwren.store.sqlite.folders import account_folder
@@ -129,6 +130,31 @@ def test_damage_under_a_running_session(own: ServerProcess, damage: Callable[[Pa
         session.append("INBOX", LARGE)
         session.command(b"LOGOUT")
     _assert_bert_is_served(own)
+    assert own.process is not None
+    assert own.process.poll() is None
+
+
+def test_a_database_that_cannot_be_read_while_messages_are_sent(own: ServerProcess) -> None:
+    """Octets that the disk does not give ruin one answer, not the process and with it everybody else's sessions.
+
+    They would if messages were read out of a mapping of the file: that ends a process by a signal.
+    """
+    many = b"".join(b" {%d+}\r\n%b" % (len(each), each) for each in (message(f"m{n}", 15_000) for n in range(200)))
+    with Connection(own.imap_port).log_in() as session:
+        for _ in range(5):
+            session.ok(b"APPEND INBOX" + many)
+    own.stop()  # and all is in the database
+    own.start()
+    with Connection(own.imap_port).log_in("bert") as other, Connection(own.imap_port).log_in() as session:
+        session.ok(b"SELECT INBOX")
+        session.ok(b"FETCH 1:10 BODY.PEEK[]")
+        tag = session.start(b"FETCH 1:* BODY.PEEK[]")
+        session.line()
+        database = _folder(own, "anna") / "mail.sqlite3"
+        os.truncate(database, database.stat().st_size // 4)
+        with suppress(Closed):
+            assert b" OK" not in session.finish(tag)[-1]
+        other.ok(b"SELECT INBOX")
     assert own.process is not None
     assert own.process.poll() is None
 

@@ -132,8 +132,6 @@ INTRODUCTIONS: Final = 2000
 """Answers to SELECT kept by a process, of some 700 octets each: mailboxes that are selected again and again."""
 RESYNC_KEPT: Final = 256 * 1024
 """Octets of an answer to a client that comes back, kept for when it does so again: flags of some 4,000 messages."""
-DATABASE_MAPPED: Final = 0x7FFF0000
-"""Octets of an account's database that are mapped into memory where messages are read: as many as SQLite allows."""
 NAMED_MAILBOXES: Final = 100
 """Mailboxes' rows of an account kept by their names: those that a user's programs go through again and again."""
 KNOWN_LINES: Final = 500

@@ -88,7 +88,7 @@ _unpack: Final = _decompressor.decompress
 class Contents:
     """The immutable parts of one account's messages. Everything here is called on the event loop."""
 
-    __slots__ = ("_account", "_blobs", "_cache", "_executor", "_kept", "_mapped", "_reader", "_thread_prefix")
+    __slots__ = ("_account", "_blobs", "_cache", "_executor", "_kept", "_reader", "_thread_prefix")
 
     def __init__(
         self,
@@ -109,7 +109,6 @@ class Contents:
         self._executor: Final = executor
         self._cache: Final = cache
         self._kept: Final = kept
-        self._mapped = False
 
     def close(self) -> None:
         """Nothing will be asked any more."""
@@ -192,14 +191,12 @@ class Contents:
 
     async def small_octets(self, contents: Sequence[ContentId], largest: int) -> list[bytes | None]:
         """Whole messages of no more than ``largest`` octets, else ``None``. Not kept: they are asked for once."""
-        self._map()
         return await self._many(contents, _SMALL_OCTETS, _octets, largest)
 
     async def small_sections(
         self, contents: Sequence[ContentId], section: SectionOctets, largest: int
     ) -> list[bytes | Absent | None]:
         """A section of messages of no more than ``largest`` octets, else ``None``. Not kept either."""
-        self._map()
         return await self._many(contents, _SECTIONS, partial(_sections, section), largest)
 
     # Any: rows of SQLite's, whose columns have no static types.
@@ -233,16 +230,6 @@ class Contents:
             return make(rows)
         except zstandard.ZstdError as error:
             raise MessageDamaged(f"a stored message is damaged: {error}") from error
-
-    @translated
-    def _map(self) -> None:
-        """Read octets out of the system's memory from now on, without a copy of each page in between.
-
-        Not before anybody asks for octets: of sessions that only wait the pages would count as memory.
-        """
-        if not self._mapped:
-            self._mapped = True
-            self._reader.execute(f"PRAGMA mmap_size = {limits.DATABASE_MAPPED}").fetchall()
 
     async def structure(self, content: ContentId) -> Part:
         """The part tree with offsets into the octets. Raises MessageDamaged."""

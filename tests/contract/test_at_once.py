@@ -7,9 +7,10 @@ import apsw
 import pytest
 
 from mailwren.base import limits
+from mailwren.base.ranges import RangeSet
 from mailwren.message.structure import parse_structure, simple_structure
 from mailwren.store.errors import InvalidName, StoreUnavailable
-from mailwren.store.operations import Append, FlagMode
+from mailwren.store.operations import Append, FlagMode, SetFlags
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.processor_wait import ProcessorWait
 from tests.contract.harness import Mail, message
@@ -260,3 +261,39 @@ def test_how_long_a_thread_waited_for_a_processor() -> None:
     waited.close()
     waited.close()
     assert waited() == 0
+
+
+@pytest.mark.parametrize("tries", [0, 1_000_000])
+async def test_another_process_that_writes_is_waited_for(
+    file_mail: Mail, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """On the event loop for a while, then in a thread; nothing overtakes what waits."""
+    monkeypatch.setattr(limits, "LOCKED_TRIES", tries)
+    monkeypatch.setattr(CommitThreads, "here", lambda _threads, commit: commit())
+    await file_mail.fill(1)
+    inbox = await file_mail.id("INBOX")
+    threads: list[int] = []
+
+    def committing() -> bool:
+        threads.append(threading.get_ident())
+        return False
+
+    other = apsw.Connection(str(file_mail.account.path))
+    other.execute("BEGIN IMMEDIATE")
+    file_mail.account._writer._connection.set_commit_hook(committing)
+    waiting = [
+        asyncio.ensure_future(file_mail.account.apply([operation]))
+        for operation in (
+            SetFlags(inbox, RangeSet.of((1,)), FlagMode.ADD, ("\\Seen",)),
+            Append(inbox, message(2)),
+            SetFlags(inbox, RangeSet.of((1,)), FlagMode.REPLACE, ("\\Answered",)),
+        )
+    ]
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not threads
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.gather(*waiting)
+    assert set(threads) == {threading.get_ident()} if tries else threading.get_ident() not in threads
+    assert await file_mail.flags() == {1: "\\Answered", 2: ""}

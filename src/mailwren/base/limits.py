@@ -191,6 +191,10 @@ PARTS_AT_ONCE: Final = 32
 """Parts of a message beyond which it is not parsed there."""
 LOOKALIKES_AT_ONCE: Final = 1000
 """The same for lines that begin like a boundary's and are none: two milliseconds."""
+LOCKED_SECONDS: Final = 0.001
+"""Until a small change is tried again that found another process writing: as long as most of its writing takes."""
+LOCKED_TRIES: Final = 20
+"""How often it is tried before a thread waits for the other process, which has much to write then."""
 COMMIT_THREADS: Final = 8
 """Commits of different accounts that wait for the disk at a time: enough to keep it busy."""
 COMMIT_HERE_SECONDS: Final = 0.001

@@ -2,9 +2,9 @@
 
 Flag changes need no sync and take a tenth of a millisecond: with nothing else waiting they run at once on the event
 loop. So does the adding of small messages up to COMMIT, which writes and waits for the disk: on the loop as long as the
-disk is quick, else in a thread, without any need for the interpreter. Everything else, and whatever finds the database
-locked by another process, goes to a thread as a whole. There is one job per account at a time. The write-ahead log is
-folded into the database in the thread, too, after the answers are out.
+disk is quick, else in a thread, without any need for the interpreter. Everything else goes to a thread as a whole, and
+so does what finds the database locked by another process again and again. There is one job per account at a time. The
+write-ahead log is folded into the database in the thread, too, after the answers are out.
 """
 
 import asyncio
@@ -58,6 +58,7 @@ class Writer:
         "_distrusted",
         "_executor",
         "_idle",
+        "_locked",
         "_loop",
         "_name_synced",
         "_on_commit",
@@ -67,6 +68,7 @@ class Writer:
         "_strict",
         "_sync_timer",
         "_threads",
+        "_tries",
         "_wal_pages",
     )
 
@@ -101,6 +103,10 @@ class Writer:
         self._queue: Final[deque[Request | _Job]] = deque()
         self._busy = False
         self._closed = False
+        self._locked = False
+        """Another process was writing when that was tried just now."""
+        self._tries = 0
+        """How often in a row that was so."""
         self._idle: Final = asyncio.Event()
         self._idle.set()
         self._wal_pages = 0
@@ -177,11 +183,13 @@ class Writer:
             if isinstance(prepared, Prepared) and not prepared.synced:
                 prepared = self._committer.complete(prepared)
         except apsw.BusyError:
+            self._locked = True
             return False
         except FAILURES as error:
             prepared = _failed(requests, error)
         finally:
             self._connection.set_busy_timeout(int(limits.DATABASE_BUSY_SECONDS * 1000))
+        self._tries = 0
         if isinstance(prepared, Committed):
             if prepared.disk_failed:
                 self._distrusted = True
@@ -215,7 +223,13 @@ class Writer:
             return
         self._busy = True
         self._idle.clear()
-        self._executor.submit(self._drain_in_thread)
+        if self._locked and self._tries < limits.LOCKED_TRIES:
+            # It is done with that in a millisecond mostly; a thread would do nothing but sleep, too.
+            self._tries += 1
+            self._loop.call_later(limits.LOCKED_SECONDS, self._drained)
+        else:
+            self._executor.submit(self._drain_in_thread)
+        self._locked = False
 
     def _drained(self) -> None:
         self._busy = False

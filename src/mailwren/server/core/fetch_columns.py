@@ -185,6 +185,8 @@ async def _flags(batch: Batch) -> Sequence[Cell]:
     recent = {
         flags: text[:-1] + (b"" if text.endswith(b"()") else b" ") + b"\\Recent)" for flags, text in texts.items()
     }
+    if batch.recent.range_count == 1 and (batch.recent.first, batch.recent.last) == (batch.uids[0], batch.uids[-1]):
+        return [recent[flags] for flags in batch.flags]
     return [
         recent[flags] if uid in recent_uids else texts[flags]
         for uid, flags in zip(batch.uids, batch.flags, strict=True)

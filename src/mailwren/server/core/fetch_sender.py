@@ -164,9 +164,8 @@ class Sender:
     def _lines(self, batch: Batch, columns: Sequence[Sequence[Cell]]) -> list[bytes]:
         line, _begin, by_uid = self._form
         numbers = batch.uids if by_uid else batch.numbers
-        lines = [
-            line % (number, b" ".join(row)) for number, row in zip(numbers, zip(*columns, strict=True), strict=True)
-        ]
+        form = line.replace(b"%b", b" ".join([b"%b"] * len(columns)))
+        lines = [form % row for row in zip(numbers, *columns, strict=True)]
         if self.descends:
             lines.reverse()
         return lines

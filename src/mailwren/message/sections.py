@@ -9,6 +9,11 @@ from mailwren.message.api import Part
 
 _RECORD_VERSION: Final = 1
 _encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_decode: Final = json.JSONDecoder().decode
+_TYPE: Final = 3
+"""The place of a part's type in its record."""
+_ELSEWHERE: Final = Part(0, 0, 0)
+"""Stands for parts that nobody asked for."""
 
 
 class SectionPiece(Enum):
@@ -104,6 +109,43 @@ def load_part(record: bytes) -> Part:
         return _load(fields)
     except (TypeError, RecursionError) as error:
         raise ValueError("damaged part record") from error
+
+
+def load_along(record: bytes, numbers: tuple[int, ...]) -> Part:
+    """As :func:`load_part`, but only what lies on the way to a section is sure to be true: a quarter of the work."""
+    try:
+        version, fields = _decode(record.decode("ascii"))
+        if version != _RECORD_VERSION:
+            raise ValueError(f"part record of version {version}")
+        return _along(fields, numbers)
+    except (TypeError, LookupError, RecursionError) as error:
+        raise ValueError("damaged part record") from error
+
+
+def _along(fields: list[Any], numbers: tuple[int, ...]) -> Part:
+    """A part whose children the numbers count, or which is the only one itself."""
+    if fields[_TYPE] != "multipart":
+        return _part_along(fields, numbers[1:])
+    children = fields[-1]
+    parts = [_ELSEWHERE] * len(children)
+    if numbers and 0 < numbers[0] <= len(children):
+        parts[numbers[0] - 1] = _part_along(children[numbers[0] - 1], numbers[1:])
+    return _place(fields, parts)
+
+
+def _part_along(fields: list[Any], below: tuple[int, ...]) -> Part:
+    """A part that a number named, and the numbers of what is meant in it."""
+    kind, children = fields[_TYPE], fields[-1]
+    if kind == "multipart":
+        return _along(fields, below)
+    parts = [_along(children[0], below)] if kind == "message" and children else []
+    return _place(fields, parts)
+
+
+def _place(fields: list[Any], children: list[Part]) -> Part:
+    """Where a part lies and of what type it is, and nothing else."""
+    header_start, body_start, body_end, kind, *_ = fields
+    return Part(header_start, body_start, body_end, kind, children=children)
 
 
 def _dump(part: Part) -> list[Any]:

@@ -1,8 +1,18 @@
 """Section numbers, and part trees as records."""
 
+from itertools import product
+
 import pytest
 
-from mailwren.message.sections import SectionPiece, dump_part, find_part, leaf_sections, load_part, section_range
+from mailwren.message.sections import (
+    SectionPiece,
+    dump_part,
+    find_part,
+    leaf_sections,
+    load_along,
+    load_part,
+    section_range,
+)
 from mailwren.message.structure import parse_structure
 
 # The message of RFC 9051 §6.4.5.1's example: the comments are its section numbers.
@@ -68,6 +78,7 @@ Subject: 5.HEADER
 5.1
 --m--
 """.replace(b"\n", b"\r\n")
+ENCLOSING = b"Content-Type: message/rfc822\r\n\r\n"
 ROOT = parse_structure(EXAMPLE).root
 
 
@@ -164,3 +175,22 @@ def test_damaged_records(record: bytes) -> None:
     """A record that is none, or of another version, is said to be so."""
     with pytest.raises(ValueError, match=r"."):
         load_part(record)
+
+
+@pytest.mark.parametrize("source", [EXAMPLE, b"Subject: a\r\n\r\nb\r\n", ENCLOSING + EXAMPLE])
+def test_a_record_read_along_the_way_to_a_section(source: bytes) -> None:
+    """It leads to the same octets as the whole tree, whatever the numbers and the piece."""
+    root = parse_structure(source).root
+    record = dump_part(root)
+    for depth in range(5):
+        for numbers in product(range(6), repeat=depth):
+            along = load_along(record, numbers)
+            for piece in SectionPiece:
+                assert section_range(along, numbers, piece) == section_range(root, numbers, piece), numbers
+
+
+@pytest.mark.parametrize("record", [b"", b"[]", b"[2,[]]", b"[1,[]]", b"[1,7]", b"[1,null]", b"\xff", b'[1,{"a":1}]'])
+def test_damaged_records_along_the_way(record: bytes) -> None:
+    """They are refused as when all of them is read."""
+    with pytest.raises(ValueError, match=r"damaged|version|values|decode|Expecting"):
+        load_along(record, (1,))

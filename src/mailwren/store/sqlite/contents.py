@@ -22,7 +22,7 @@ from mailwren.message.api import Part
 from mailwren.message.header import FieldSelector
 from mailwren.message.list_fields import LISTED, bits_of
 from mailwren.message.parse import parse_message
-from mailwren.message.sections import load_part, section_range
+from mailwren.message.sections import load_along, load_part, section_range
 from mailwren.store.blobs.api import BlobStore, DamagedBlob
 from mailwren.store.blobs.cache import OctetCache
 from mailwren.store.errors import MessageDamaged
@@ -333,7 +333,7 @@ def _sections(section: SectionOctets, rows: list[Any]) -> list[bytes | Absent | 
             result.append(None)
             continue
         try:
-            root = load_part(record)
+            root = load_along(record, section.part)
         except ValueError:
             root = parse_message(octets).root  # written by another version of the parser
         found = section_range(root, section.part, section.piece)

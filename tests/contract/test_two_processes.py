@@ -368,6 +368,8 @@ async def test_who_joins_a_reading_gets_what_was_committed_since_it_began(
         later = asyncio.ensure_future(two.account.open_mailbox(inbox))
         await asyncio.sleep(0)
         go_on.set()
+        last = asyncio.ensure_future(two.account.open_mailbox(inbox))  # its turn comes just when the reading is done
+        assert len(await last) == 4
         assert len(await later) == 4
         assert len(await first) == 4
         assert len(await two.account.open_mailbox(inbox)) == 4

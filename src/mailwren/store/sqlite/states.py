@@ -10,6 +10,7 @@ if the state still stands where the thread began, else it is read again.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from itertools import count
 from typing import Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
@@ -143,12 +144,18 @@ class States:
     async def _much(self, mailbox: MailboxId, state: MailboxState | None, version: int) -> tuple[int, Refreshed | None]:
         """What is new, read in the thread, once for all who wait for it; and as of which version at least."""
         loading = self._loading.get(mailbox)
-        if loading is None:
+        if loading is None or loading.future.done():  # done: to await it would not even let the loop go on
             future = asyncio.ensure_future(self._read_much(mailbox, None if state is None else _known(state)))
             loading = self._loading[mailbox] = _Loading(version, future)
-            future.add_done_callback(lambda _: self._loading.pop(mailbox, None))
-            future.add_done_callback(_retrieved)
+            future.add_done_callback(partial(self._has_read, mailbox))
         return loading.version, await asyncio.shield(loading.future)
+
+    def _has_read(self, mailbox: MailboxId, future: "asyncio.Future[Refreshed | None]") -> None:
+        loading = self._loading.get(mailbox)
+        if loading is not None and loading.future is future:
+            del self._loading[mailbox]
+        if not future.cancelled():
+            future.exception()  # an error is for those who wait; where nobody waits any more, nobody needs it
 
     async def _read_much(self, mailbox: MailboxId, known: Known | None) -> Refreshed | None:
         def read(connection: apsw.Connection) -> Refreshed | None:
@@ -258,12 +265,6 @@ def _apply(state: MailboxState, delta: Delta) -> None:
 def _is_as_of(state: MailboxState, mailbox: Mailbox) -> bool:
     """Whether a state has all that was there when a mailbox's row was read."""
     return state.modseq == mailbox.highest_modseq and (state.mailbox is mailbox or state.mailbox == mailbox)
-
-
-def _retrieved(loading: "asyncio.Future[Refreshed | None]") -> None:
-    """An error is for those who wait; where nobody waits any more, nobody needs it."""
-    if not loading.cancelled():
-        loading.exception()
 
 
 def _known(state: MailboxState) -> Known:

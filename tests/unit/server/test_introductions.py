@@ -8,6 +8,7 @@ from tests.support.inprocess import Client, server_context
 
 from mailwren.server.core.introductions import Introductions
 from mailwren.server.features import Features
+from mailwren.server.selected import Selected
 
 _CHANGES = (
     b"NOOP",
@@ -52,6 +53,31 @@ def test_nothing_is_said_that_is_not_true_any_more(monkeypatch: pytest.MonkeyPat
     assert sum(said) > len(said) / 4
     monkeypatch.setattr(Introductions, "say", lambda *_: False)
     assert kept == asyncio.run(_answers())
+
+
+def test_what_comes_while_recent_messages_are_claimed_is_hidden_from_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mailbox that changes while it is being selected is introduced as it was, and the next time as it is."""
+    claim_recent = Selected.claim_recent
+
+    async def run() -> list[bytes]:
+        async with server_context() as context:
+            writer, one, two, three = [Client(context, Features()) for _ in range(4)]
+            for client in (writer, one, two, three):
+                await client.login()
+            await writer.command(b"APPEND INBOX {3+}\r\n1\r\n")
+
+            async def claim(selected: Selected) -> None:
+                monkeypatch.setattr(Selected, "claim_recent", claim_recent)
+                await writer.command(b"APPEND INBOX {3+}\r\n2\r\n")
+                await three.command(b"SELECT INBOX")
+                await claim_recent(selected)
+
+            monkeypatch.setattr(Selected, "claim_recent", claim)
+            return [await one.command(b"SELECT INBOX"), await two.command(b"SELECT INBOX")]
+
+    first, second = (re.findall(rb"(\d+) EXISTS", answer) for answer in asyncio.run(run()))
+    assert first == [b"1", b"2"]
+    assert second == [b"2"]
 
 
 def test_only_so_many_are_kept() -> None:

@@ -14,6 +14,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.server.context import ServerContext
 from mailwren.server.ext.qresync import last_match
 from mailwren.server.features import Features
+from mailwren.server.selected import Selected
 from mailwren.server.view import View
 from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import Append, Expunge, FlagMode, SetFlags
@@ -101,6 +102,41 @@ def test_what_comes_during_select_is_told_as_new() -> None:
     lines = split_responses(answer)[0]
     assert lines.index(b"* 4 EXISTS") < lines.index(b"* VANISHED (EARLIER) 1") < lines.index(b"* 5 EXISTS")
     assert b" FETCH " not in answer
+
+
+def test_what_another_one_was_told_is_not_told_before_its_time() -> None:
+    """Who comes back is not told of messages that came after its EXISTS was decided, though another one just was."""
+
+    async def play() -> bytes:
+        async with server_context() as context:
+            client, box, command = await _filled(context, 3)
+            other = Client(context, Features())
+            await other.login()
+            await other.command(b"ENABLE QRESYNC")
+            assert client.protocol.session is not None
+            account = client.protocol.session.account
+            await account.apply([SetFlags(box, RangeSet([(1, 1)]), FlagMode.ADD, ("\\Seen",))])
+            original = Selected.claim_recent
+            acted: list[bool] = []
+
+            async def claim_recent(self: Selected) -> None:
+                if not acted:
+                    acted.append(True)
+                    await account.apply([Append(box, b"Subject: y\r\n\r\ny\r\n")])
+                    for _ in range(2):
+                        assert b"* 4 FETCH (UID 4 " in await other.command(command)
+                await original(self)
+
+            with mock.patch.object(Selected, "claim_recent", claim_recent):
+                answer = await client.command(command)
+            await client.close()
+            await other.close()
+            return answer
+
+    answer = asyncio.run(play())
+    assert b"* 3 EXISTS" in answer
+    assert b"* 1 FETCH (UID 1 FLAGS (\\Seen" in answer
+    assert b"* 4 FETCH" not in answer.partition(b"* 4 EXISTS")[0]
 
 
 def test_many_that_went_away_come_in_several_lines() -> None:

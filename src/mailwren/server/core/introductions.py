@@ -49,6 +49,8 @@ class Introductions:
         """Introduce a mailbox that has just been selected as it was before; whether that was possible."""
         found = self._entries.get(_key(session, selected))
         state = selected.state
+        if not _is_present(selected):
+            return False
         if found is None or found.modseq != state.modseq or found.recent != selected.view.recent:
             return False
         if found.mailbox is not state.mailbox and found.mailbox != state.mailbox:
@@ -59,11 +61,18 @@ class Introductions:
 
     def keep(self, session: "Session", selected: "Selected", octets: bytes) -> None:
         """A mailbox was introduced like this."""
+        if not _is_present(selected):
+            return
         state, key = selected.state, _key(session, selected)
         self._entries[key] = _Introduction(state.modseq, state.mailbox, selected.view.recent, selected.keywords, octets)
         self._entries.move_to_end(key)
         if len(self._entries) > self._limit:
             self._entries.popitem(last=False)
+
+
+def _is_present(selected: "Selected") -> bool:
+    """Whether nothing has happened since it was decided what to tell, as it may while recent messages are claimed."""
+    return selected.view.told == selected.state.modseq
 
 
 def _key(session: "Session", selected: "Selected") -> IntroductionKey:

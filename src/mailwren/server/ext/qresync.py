@@ -72,6 +72,8 @@ class _KeptAnswer:
     def __init__(self, session: "Session", selected: "Selected", resync: Resync) -> None:
         self._session = session
         usual = resync.known_uids is None and resync.known_numbers is None
+        # The state may be newer than what EXISTS told of.
+        usual = usual and selected.state.modseq == selected.view.told
         asked = f"QRESYNC {resync.modseq} {session.uid_only} {session.rev2}"
         self._key = LinesKey(selected.state.number, asked, 0) if usual else None
         self._origin = Origin((), (), None, (selected.state.modseq,), selected.view.recent)

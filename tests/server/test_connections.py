@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import pytest
 from tests.support.process import ServerProcess
 from tests.support.system import clients, open_files, workers
-from tests.support.wire import Connection, any_certificate, eventually, message
+from tests.support.wire import Connection, any_certificate, attempts, eventually, message
 
 CONFIG = """
 [login]
@@ -44,23 +44,26 @@ def _rest(connection: socket.socket) -> bytes:
 # --- limits -------------------------------------------------------------------------------------------------
 def test_crowds_before_login(server: ServerProcess) -> None:
     """Of 300 connections from one address 100 are served, each further one is told BYE; freed places are taken."""
-    (process,) = workers(server)
-    eventually(lambda: clients(process) == 0, "whoever asked whether the server is ready has left")
-    with ExitStack() as stack:
-        connections = [stack.enter_context(Connection(server.imap_port)) for _ in range(300)]
-        served = [each for each in connections if each.greeting.startswith(b"* OK")]
-        refused = [each for each in connections if each.greeting.startswith(b"* BYE [LIMIT]")]
-        assert len(served) == 100
-        assert len(refused) == 200
-        for each in refused:
-            assert each.rest() == b""
-        for each in served:
-            each.ok(b"NOOP")
-        for each in served[:10]:
-            each.close()
-        eventually(server.answers, "a place for a new one")
-        served[10].log_in()
-        assert stack.enter_context(Connection(server.imap_port)).greeting.startswith(b"* OK")
+    for _ in attempts():
+        with ExitStack() as stack:
+            connections = [stack.enter_context(Connection(server.imap_port)) for _ in range(300)]
+            served = [each for each in connections if each.greeting.startswith(b"* OK")]
+            refused = [each for each in connections if each.greeting.startswith(b"* BYE [LIMIT]")]
+            assert len(served) + len(refused) == 300
+            assert len(served) <= 100
+            if len(served) < 100:
+                continue  # one that hung up while its password was looked at counts until that is done
+            for each in refused:
+                assert each.rest() == b""
+            for each in served:
+                each.ok(b"NOOP")
+            for each in served[:10]:
+                each.close()
+            eventually(server.answers, "a place for a new one")
+            served[10].log_in()
+            assert stack.enter_context(Connection(server.imap_port)).greeting.startswith(b"* OK")
+            return
+    raise AssertionError("never were a hundred served at the same time")
 
 
 def test_crowds_of_one_user(server: ServerProcess) -> None:

@@ -1,8 +1,9 @@
 """What a digest remembers of an account, and what a session leaves out as its own doing (RFC 5465 §5)."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -11,7 +12,7 @@ from mailwren.server.digest import Digest, Digests, NameChanges, Names
 from mailwren.server.ext.own_changes import OwnChanges, moves
 from mailwren.store import operations as ops
 from mailwren.store.api import Account
-from mailwren.store.errors import StoreUnavailable
+from mailwren.store.errors import StoreError, StoreUnavailable
 from mailwren.store.sqlite.store import SqliteMailStore
 from mailwren.store.values import ALL_MAILBOXES, Mailbox
 
@@ -184,6 +185,42 @@ def test_own_changes_are_left_out_but_nothing_else() -> None:
         await account.apply([ops.CreateMailbox("mine")])
         before = digest.names
         assert await told(before) == NameChanges(created=("mine",))
+
+    run(test)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_own_changes_are_left_out_whenever_the_list_is_read(seed: int) -> None:
+    """Whether the list is read before, amid or after what the session does to it: it is told what others did alone."""
+    choose = random.Random(seed)
+
+    async def test(account: Account, digest: Digest, _calls: list[int]) -> None:
+        own, expected = OwnChanges(), list[str]()
+        before = digest.names
+        for step in range(60):
+            operation: ops.Operation = choose.choice(
+                [
+                    ops.CreateMailbox(choose.choice(("a", "a/b", "a/b/c", "d"))),
+                    ops.DeleteMailbox(choose.choice(("a", "a/b", "d", "e/c", "f"))),
+                    ops.RenameMailbox(choose.choice(("a", "a/b", "d", "e")), choose.choice(("d", "e", "f", "a/b"))),
+                ]
+            )
+            with suppress(StoreError):
+                (outcome,) = await account.apply([operation])
+                if choose.random() < 0.4:
+                    await digest.refresh()
+                own.note(operation, outcome, digest.reading)
+            if choose.random() < 0.1:
+                await create(account, f"other{step}")
+                expected.append(f"other{step}")
+            if choose.random() < 0.4:
+                await digest.refresh()
+            if choose.random() < 0.2:
+                changes = own.without_own(digest.names.changes_since(before), before, digest.names, digest.seen)
+                before = digest.names
+                seen = [name for name in expected if name in before.mailboxes]
+                assert changes == NameChanges(created=tuple(sorted(seen)))
+                expected = [name for name in expected if name not in seen]
 
     run(test)
 

@@ -198,13 +198,12 @@ def test_own_changes_are_left_out_whenever_the_list_is_read(seed: int) -> None:
         own, expected = OwnChanges(), list[str]()
         before = digest.names
         for step in range(60):
-            operation: ops.Operation = choose.choice(
-                [
-                    ops.CreateMailbox(choose.choice(("a", "a/b", "a/b/c", "d"))),
-                    ops.DeleteMailbox(choose.choice(("a", "a/b", "d", "e/c", "f"))),
-                    ops.RenameMailbox(choose.choice(("a", "a/b", "d", "e")), choose.choice(("d", "e", "f", "a/b"))),
-                ]
+            operations: tuple[ops.Operation, ...] = (
+                ops.CreateMailbox(choose.choice(("a", "a/b", "a/b/c", "d"))),
+                ops.DeleteMailbox(choose.choice(("a", "a/b", "d", "e/c", "f"))),
+                ops.RenameMailbox(choose.choice(("a", "a/b", "d", "e")), choose.choice(("d", "e", "f", "a/b"))),
             )
+            operation = choose.choice(operations)
             with suppress(StoreError):
                 (outcome,) = await account.apply([operation])
                 if choose.random() < 0.4:

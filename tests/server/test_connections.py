@@ -128,14 +128,15 @@ def test_slow_clients_before_login_are_cut_off(server: ServerProcess) -> None:
     begin = time.monotonic()
     with ExitStack() as stack:
         silent = stack.enter_context(Connection(server.imap_port))
+        starting_tls = [stack.enter_context(Connection(server.imap_port)) for _ in range(20)]
         dripping = stack.enter_context(Connection(server.imap_port))
         in_sasl = stack.enter_context(Connection(server.imap_port))
         in_sasl.send(b"a AUTHENTICATE PLAIN\r\n")
         assert in_sasl.line().startswith(b"+")
         in_literal = stack.enter_context(Connection(server.imap_port))
         in_literal.send(b"a LOGIN {4+}\r\nan")
-        starting_tls = stack.enter_context(Connection(server.imap_port))
-        starting_tls.ok(b"STARTTLS")
+        for each in starting_tls:
+            each.ok(b"STARTTLS")
         before_tls = stack.enter_context(_plain(server.imaps_port))
         known = stack.enter_context(Connection(server.imap_port)).log_in()
         silent.raw.settimeout(0.1)
@@ -155,10 +156,19 @@ def test_slow_clients_before_login_are_cut_off(server: ServerProcess) -> None:
         assert silent.rest() == b""
         for each in (dripping, in_sasl, in_literal):
             assert b"* BYE" in each.rest()
-        assert starting_tls.rest() == b""  # nothing in the clear where TLS was agreed upon
+        for each in starting_tls:
+            assert each.rest() == b""  # nothing in the clear where TLS was agreed upon
         assert _rest(before_tls) == b""
         assert time.monotonic() - begin < LOGIN_SECONDS + 5
         known.ok(b"NOOP")  # who logged in in time stays
+    eventually(lambda: _served(server) == 100, "their places are free again")
+
+
+def _served(server: ServerProcess) -> int:
+    """How many of 120 connections are served."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(Connection(server.imap_port)) for _ in range(120)]
+        return sum(each.greeting.startswith(b"* OK") for each in connections)
 
 
 # --- hanging up ---------------------------------------------------------------------------------------------

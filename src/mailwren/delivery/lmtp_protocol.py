@@ -199,7 +199,7 @@ class LmtpProtocol(asyncio.Protocol):
         upgraded = await self._loop.start_tls(
             transport, self, context, server_side=True, ssl_handshake_timeout=limits.LOGIN_SECONDS
         )
-        if upgraded is None:
+        if upgraded is None or transport.is_closing():  # cut off meanwhile, which uvloop takes for a handshake done
             raise ConnectionError("the connection is gone")
         self._transport = upgraded
         self._secure = True

@@ -265,19 +265,21 @@ class ImapProtocol(asyncio.Protocol):
         Raises:
             ConnectionClosed: the handshake failed.
         """
-        if self.transport is None:
+        plain = self.transport
+        if plain is None:
             raise ConnectionClosed
         self._handshaking = True
         try:
             transport = await self._loop.start_tls(
-                self.transport, self, context, server_side=True, ssl_handshake_timeout=handshake_timeout
+                plain, self, context, server_side=True, ssl_handshake_timeout=handshake_timeout
             )
         except (OSError, ssl.SSLError, TimeoutError, ConnectionError) as error:
             self.abort()
             raise ConnectionClosed from error
         finally:
             self._handshaking = False
-        if transport is None:
+        if transport is None or plain.is_closing():
+            # Cut off meanwhile: uvloop takes that for a handshake done, and never says that the connection is lost.
             raise ConnectionClosed
         self.transport = transport
         self.transport.set_write_buffer_limits(high=limits.OUTPUT_HIGH_WATER)

@@ -465,7 +465,7 @@ def test_one_answer_serves_all_mailboxes_of_a_search(tmp_path: Path, monkeypatch
         asked: list[str] = []
         words = Zone.words
 
-        def counted(self: Zone, wanted: Wanted) -> Iterator[int]:
+        def counted(self: Zone, wanted: Wanted) -> Iterator[list[int]]:
             asked.append(wanted.text)
             return words(self, wanted)
 

@@ -277,10 +277,10 @@ async def _resembling(zone: Zone, outline: Outline, pace: Pace) -> Posting:
 async def _holding(segment: Segment, zone: Zone, wanted: Question, pace: Pace) -> Posting:
     """The numbers of the contents that hold all that is wanted, or of some more where it is not certain."""
     if wanted.is_certain:
-        return await _union(zone, list(zone.words(wanted.wanted[0])), pace)
+        return await _union(zone, await _words(zone, wanted.wanted[0], pace), pace)
     found: list[tuple[int, list[int]]] = []
     for each in wanted.wanted:
-        words = list(zone.words(each))
+        words = await _words(zone, each, pace)
         if not words:
             return ()
         found.append((zone.frequency(words), words))
@@ -294,6 +294,15 @@ async def _holding(segment: Segment, zone: Zone, wanted: Question, pace: Pace) -
             break
         numbers.intersection_update(await _union(zone, words, pace))
     return sorted(numbers)
+
+
+async def _words(zone: Zone, wanted: Wanted, pace: Pace) -> list[int]:
+    """The words that hold what is wanted, as ordinals."""
+    words: list[int] = []
+    for found in zone.words(wanted):
+        words += found
+        await pace.rest()
+    return words
 
 
 async def _union(zone: Zone, words: Sequence[int], pace: Pace) -> Posting:

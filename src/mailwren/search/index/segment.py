@@ -42,6 +42,8 @@ _SPAN: Final = 4096
 """Octets of a vocabulary between two places whose words were counted."""
 _PIECE: Final = 16 * 1024
 """Octets of a piece of a vocabulary: comparing its words with one takes well below a millisecond."""
+_STRETCH: Final = 64 * 1024
+"""Octets of a vocabulary that are looked through at once: the longest ones take many milliseconds."""
 _READ_WHOLE: Final = 256
 """Words whose postings are read one by one; with more, the section is read at once."""
 _SWAPPED: Final = sys.byteorder != "little"
@@ -217,8 +219,8 @@ class Zone:
         self._counts: Final = array("I", accumulate(spans, initial=0))
         self.octets: Final = len(vocabulary) + 4 * len(self._offsets) + 4 * len(self._counts) + 500
 
-    def words(self, wanted: Wanted) -> Iterator[int]:
-        """The ordinals of the words that hold what is wanted, ascending."""
+    def words(self, wanted: Wanted) -> Iterator[list[int]]:
+        """The ordinals of the words that hold what is wanted, ascending: those of one stretch after the other."""
         vocabulary = self.vocabulary
         text = wanted.text.encode("utf-8", "surrogatepass")
         if wanted.place in (Place.BEGINNING, Place.WHOLE):
@@ -226,15 +228,19 @@ class Zone:
         if wanted.place in (Place.END, Place.WHOLE):
             text += b"\n"
         lead = text.startswith(b"\n")
-        position = vocabulary.find(text)
-        while position >= 0:
-            span = position // _SPAN
-            count = self._counts[span] + vocabulary.count(b"\n", span * _SPAN, position)
-            yield count if lead else count - 1
-            end = vocabulary.find(b"\n", position + 1)
-            if end < 0:
-                return
-            position = vocabulary.find(text, end)
+        position, size = 0, len(vocabulary)
+        while position < size:
+            found: list[int] = []
+            stop = position + _STRETCH
+            until = stop + len(text) - 1
+            while position < stop and (place := vocabulary.find(text, position, until)) >= 0:
+                span = place // _SPAN
+                count = self._counts[span] + vocabulary.count(b"\n", span * _SPAN, place)
+                found.append(count if lead else count - 1)
+                end = vocabulary.find(b"\n", place + 1)
+                position = size if end < 0 else end
+            yield found
+            position = max(position, stop)
 
     def pieces(self) -> Iterator[tuple[int, str]]:
         """The vocabulary in pieces of some thousand words: each with the ordinal of its first one."""

@@ -35,11 +35,16 @@ async def run_append(session: "Session", arguments: imap.Append, request: Reques
         outcomes = await session.apply(place.account, operations)
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
     await tell_old_name(session, arguments.mailbox, request.denormalized.get(arguments.mailbox))
-    return Completion(code=code_of(appended))
+    return Completion(code=code_of(place, appended))
 
 
-def code_of(appended: Sequence[Appended]) -> bytes:
-    """``APPENDUID`` of messages that were added to one mailbox."""
+def code_of(place: "Place", appended: Sequence[Appended]) -> bytes:
+    """``APPENDUID`` of messages that were added to one mailbox; nothing where the user may not select it.
+
+    It "would disclose information about the mailbox" (RFC 9051 §6.3.12, RFC 4315 §3).
+    """
+    if "r" not in place.rights:
+        return b""
     return append_uid_code(appended[0].uid_validity, RangeSet.of(outcome.uid for outcome in appended))
 
 

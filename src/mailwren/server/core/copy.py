@@ -12,27 +12,28 @@ from mailwren.store.errors import NoSuchMailbox
 from mailwren.store.operations import Copied, Copy, Move
 
 if TYPE_CHECKING:
+    from mailwren.server.places import Place
     from mailwren.server.session import Session
 
 
 async def run_copy(session: "Session", arguments: imap.Copy, request: Request) -> Completion | None:
     """Copy messages to another mailbox, wholly or not at all."""
     outcome = await _transfer(session, arguments, request, Copy)
-    return Completion(code=_copy_uid(outcome)) if outcome is not None else None
+    return Completion(code=_copy_uid(*outcome)) if outcome is not None else None
 
 
 async def run_move(session: "Session", arguments: imap.Copy, request: Request) -> Completion | None:
     """Move messages: COPYUID comes untagged before the EXPUNGEs (RFC 9051 §6.4.8)."""
     session.mailbox.require("t", "e")  # besides ``i`` there (RFC 6851 §4.2)
     outcome = await _transfer(session, arguments, request, Move)
-    if outcome is not None:
-        session.say(b"OK", "Moved", _copy_uid(outcome))
+    if outcome is not None and (code := _copy_uid(*outcome)):
+        session.say(b"OK", "Moved", code)
     return None
 
 
 async def _transfer(
     session: "Session", arguments: imap.Copy, request: Request, kind: type[Copy] | type[Move]
-) -> Copied | None:
+) -> "tuple[Place, Copied] | None":
     selected = session.mailbox
     await session.refresh()
     spans = selected.view.resolve(arguments.messages, session.saved, by_uid=request.by_uid)
@@ -50,7 +51,8 @@ async def _transfer(
         if not uids:
             return None
         if crosses(selected, target):
-            return await carry(session, target, uids, remove=kind is Move)
+            carried = await carry(session, target, uids, remove=kind is Move)
+            return (target, carried) if carried is not None else None
         (outcome,) = await session.apply(
             selected.account, [kind(selected.id, uids, target.mailbox.id, "n" in target.rights)]
         )
@@ -58,8 +60,11 @@ async def _transfer(
         # "the server MUST send the response code [TRYCREATE]" (RFC 9051 §6.4.7)
         raise Refused(str(error), b"TRYCREATE") from error
     assert isinstance(outcome, Copied)
-    return outcome if outcome.source_uids else None
+    return (target, outcome) if outcome.source_uids else None
 
 
-def _copy_uid(outcome: Copied) -> bytes:
+def _copy_uid(target: "Place", outcome: Copied) -> bytes:
+    """``COPYUID``; nothing where the user may not select the target: it would tell of it (RFC 9051 §6.4.7)."""
+    if "r" not in target.rights:
+        return b""
     return copy_uid_code(outcome.uid_validity, outcome.source_uids, outcome.target_uids)

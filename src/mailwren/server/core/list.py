@@ -56,10 +56,12 @@ async def run_list(session: "Session", arguments: imap.List, request: Request) -
         selected, child_info = listing.selects(name), listing.child_info(name)
         if not selected and not child_info:
             continue
-        session.send(
-            write_list_row(listing.attributes(name), name, session.utf8, command=request.name, child_info=child_info)
-        )
         place = listing.mailboxes.get(name) if selected else None
+        attributes = listing.attributes(name)
+        if arguments.status_items and place is not None and "r" not in place.rights:
+            # "the LIST response MUST include the \\NoSelect attribute" (RFC 9051 §6.3.9.3, RFC 5819 §2)
+            attributes = ("\\Noselect", *attributes)
+        session.send(write_list_row(attributes, name, session.utf8, command=request.name, child_info=child_info))
         if place is not None and "MYRIGHTS" in arguments.returns:
             send_my_rights(session, place)
         if arguments.status_items and place is not None and "r" in place.rights:

@@ -31,7 +31,8 @@ async def run_replace(session: "Session", arguments: imap.Replace, request: Requ
         appended = await _apply(session, place, operations, uids)
     await tell_old_name(session, arguments.mailbox, request.denormalized.get(arguments.mailbox))
     # "in an untagged OK before sending the EXPUNGE" (RFC 8508 §4.3): the notices come behind this.
-    session.say(b"OK", "Replacement message ready", code_of(appended))
+    if code := code_of(place, appended):
+        session.say(b"OK", "Replacement message ready", code)
     return None
 
 

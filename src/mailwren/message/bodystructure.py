@@ -11,7 +11,7 @@ from mailwren.message.api import Part
 from mailwren.message.content_fields import ContentType, parse_disposition
 from mailwren.message.envelope import EMPTY_ENVELOPE, build_envelope
 from mailwren.message.header import Header, unfold
-from mailwren.message.parameters import first_decoded
+from mailwren.message.parameters import first_decoded, without_comments
 from mailwren.message.quoted import NIL, quoted
 from mailwren.message.structure import Structure
 
@@ -129,6 +129,6 @@ def _disposition(header: Header) -> bytes:
 
 def _languages(header: Header) -> bytes:
     value = header.get(b"content-language")
-    tags = [tag.strip() for tag in unfold(value).split(b",")] if value else []
+    tags = [tag.strip() for tag in without_comments(unfold(value)).split(b",")] if value else []
     written = b" ".join([quoted(tag) for tag in tags if tag])
     return b"(%b)" % written if written else NIL

@@ -14,16 +14,14 @@ from mailwren.message.parameters import (
     first_decoded,
     first_octets,
     parse_parameters,
+    without_comments,
     write_parameters,
 )
 from mailwren.message.quoted import NIL, quoted
 
 _TYPE: Final = re.compile(rb'\s*([^\s/;()",=]+)\s*/\s*([^\s/;()",=]+)')
-_COMMENT: Final = re.compile(rb"\([^()]*\)")
 _ASCII: Final = Parameter(b"charset", b"us-ascii", extended=False)
 """What text without a charset is (RFC 2046 §4.1.2)."""
-_COMMENT_NESTING: Final = 5
-"""Comments in comments that are taken out; more is no honest use."""
 _REMEMBERED: Final = 2048
 _SHORT: Final = 200
 """Octets of a value that is worth remembering; longer ones carry names and boundaries of one message only."""
@@ -69,8 +67,7 @@ def parse_disposition(value: bytes) -> Disposition:
 
 def _read_content_type(value: bytes) -> ContentType:
     kind, _, rest = unfold(value).partition(b";")
-    if b"(" in kind:
-        kind = _without_comments(kind)
+    kind = without_comments(kind)
     match = _TYPE.match(kind)
     if match is None:
         main, sub = b"text", b"plain"
@@ -101,8 +98,7 @@ def _read_disposition(value: bytes) -> Disposition:
     kind, _, rest = value.partition(b";")
     if b"=" in kind:
         kind, rest = b"attachment", value
-    if b"(" in kind:
-        kind = _without_comments(kind)
+    kind = without_comments(kind)
     words = kind.split()
     main = words[0].strip(b'"').lower() if words else b""
     parameters = parse_parameters(rest)
@@ -117,11 +113,3 @@ TEXT_PLAIN: Final = _content_type(b"text", b"plain", ())
 """What a part without the field is (RFC 2045 §5.2)."""
 MESSAGE: Final = _content_type(b"message", b"rfc822", ())
 """What a part of a digest without the field is (RFC 2046 §5.1.5)."""
-
-
-def _without_comments(text: bytes) -> bytes:
-    for _ in range(_COMMENT_NESTING):
-        text, count = _COMMENT.subn(b" ", text)
-        if not count:
-            break
-    return text

@@ -10,11 +10,15 @@ from mailwren.message import charsets
 from mailwren.message.encoded_words import decode_header
 from mailwren.message.quoted import NIL, quoted
 
-# The anchor at a semicolon keeps the search linear whatever stands between two of them.
+# The anchor at a semicolon keeps the search linear whatever stands between two of them, and comments before a name are
+# taken for good.
 _PARAMETER: Final = re.compile(
-    rb'(?:\A|;)\s*([^\s=;"]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^;]*))',
+    rb'(?:\A|;)\s*(?:\([^()]*\)\s*)*+([^\s=;"]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^;]*))',
     re.DOTALL,
 )
+_COMMENT: Final = re.compile(rb"\([^()]*\)")
+_COMMENT_NESTING: Final = 5
+"""Comments in comments that are taken out; more is no honest use."""
 _TRAILING_COMMENT: Final = re.compile(rb"\A([^\s()]*)\s*\(.*\)\Z", re.DOTALL)
 _ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
 _SEGMENT: Final = re.compile(rb"([^*]+)\*(?:(\d{1,4})(\*)?)?")
@@ -50,6 +54,15 @@ def parse_parameters(text: bytes) -> tuple[Parameter, ...]:
         segmented = segmented or b"*" in name
         plain.append(Parameter(name, value, extended=False))
     return tuple(_join_segments(plain) if segmented else plain)
+
+
+def without_comments(text: bytes) -> bytes:
+    """A value in which no quoted string stands, its comments taken out (RFC 2045 §5.1)."""
+    for _ in range(_COMMENT_NESTING if b"(" in text else 0):
+        text, count = _COMMENT.subn(b" ", text)
+        if not count:
+            break
+    return text
 
 
 def _bare_value(name: bytes, value: bytes) -> bytes:

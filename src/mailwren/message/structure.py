@@ -14,6 +14,7 @@ from mailwren.base import limits
 from mailwren.message.api import Part
 from mailwren.message.content_fields import MESSAGE, TEXT_PLAIN, ContentType, parse_content_type, parse_disposition
 from mailwren.message.header import Header, unfold
+from mailwren.message.parameters import without_comments
 
 Octets: TypeAlias = bytes | mmap.mmap
 """A whole message: in memory, or a file mapped into memory."""
@@ -328,7 +329,8 @@ def _describe(header: Header, content_type: ContentType, start: int, body_start:
 
 
 def _encoding(value: bytes) -> str:
-    return _ENCODING_END.split(unfold(value), 1)[0].strip(b'"').lower().decode("latin-1") or "7bit"
+    words = _ENCODING_END.split(without_comments(unfold(value)).strip(), 1)
+    return words[0].strip(b'"').lower().decode("latin-1") or "7bit"
 
 
 # --- lines --------------------------------------------------------------------------------------------------

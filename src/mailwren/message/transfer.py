@@ -55,7 +55,7 @@ def _decode_quoted_printable(data: bytes) -> bytes:
         data = data.replace(b"\r", b"\n")
     if b" \n" in data or b" \r" in data or b"\t\n" in data or b"\t\r" in data:
         data = _TRAILING_SPACE.sub(b"", data)  # RFC 2045 §6.7 rule 3
-    return binascii.a2b_qp(data)
+    return binascii.a2b_qp(data.rstrip(b" \t"))  # the last line's end is the delimiter's
 
 
 def uu_begin(data: bytes) -> int:

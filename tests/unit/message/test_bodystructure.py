@@ -85,6 +85,7 @@ def test_an_empty_multipart_has_a_part() -> None:
         (b"Content-Disposition: inline", b'NIL ("inline" NIL) NIL NIL)'),
         (b"Content-Disposition:", b"NIL NIL NIL NIL)"),
         (b"Content-Language: de", b'NIL NIL ("de") NIL)'),
+        (b"Content-Language: (German) de (comment), en", b'NIL NIL ("de" "en") NIL)'),
         (b"Content-Language: ,", b"NIL NIL NIL NIL)"),
         (b"Content-Description:", b'NIL "" "7bit"'),
         (b"Content-Description: gr\xc3\xbcn", b'NIL "=?utf-8?B?Z3LDvG4=?=" "7bit"'),

@@ -35,6 +35,8 @@ def test_types(value: bytes, kind: str) -> None:
         (b'name="a \\"quoted\\" \\\\ name"', {"name": 'a "quoted" \\ name'}),
         (b'name="a;b=c"; x=y', {"name": "a;b=c", "x": "y"}),
         (b"charset = us-ascii (comment) ; x=y", {"charset": "us-ascii", "x": "y"}),
+        (b"(comment) charset=utf-8; (one) (two) x=y", {"charset": "utf-8", "x": "y"}),
+        (b"(name=x; charset=y", {"(name": "x", "charset": "y"}),
         (b"name=no quotes (1).pdf", {"name": "no quotes (1).pdf"}),
         (b"charset=utf-8 junk", {"charset": "utf-8"}),
         (b'charset="utf-8', {"charset": "utf-8"}),

@@ -221,6 +221,8 @@ def test_other_messages_are_leaves() -> None:
         (b" quoted-printable; x", "quoted-printable"),
         (b'"8bit"', "8bit"),
         (b"7bit (comment)", "7bit"),
+        (b" (a (nested) comment)\r\n base64", "base64"),
+        (b"base64 (unfinished", "base64"),
         (b"", "7bit"),
         (b"x-strange", "x-strange"),
     ],

@@ -27,6 +27,8 @@ UU = b"begin 644 cat.txt\r\n" + binascii.b2a_uu(b"Cat\n" * 11) + binascii.b2a_uu
         (b"a=e4 \t\r\nb", "quoted-printable", b"a\xe4\r\nb"),
         (b"a= \r\nb", "quoted-printable", b"ab"),
         (b"a=\nb \n", "quoted-printable", b"ab\n"),
+        (b"a=\r\nb \t", "quoted-printable", b"ab"),
+        (b"a= ", "quoted-printable", b"a"),
         (b"100%=ZZ=", "quoted-printable", b"100%=ZZ"),
         (b"a=\rb\rc", "quoted-printable", b"ab\nc"),
         (UU, "x-uuencode", b"Cat\n" * 11 + b"end!"),

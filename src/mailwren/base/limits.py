@@ -382,6 +382,13 @@ WRITE_SECONDS: Final = 5 * 60.0
 """How long a client may refuse to read the answer it asked for."""
 LAST_WORDS_SECONDS: Final = 30.0
 """How long a client may take to read the last words on a connection that is being closed."""
+KEEPALIVE_SECONDS: Final = 10 * 60
+"""Silence after which TCP asks whether the other machine is still there: an idling client that lost its network says
+nothing, and would count among its user's connections for ever. More often would wake telephones for nothing."""
+KEEPALIVE_AGAIN_SECONDS: Final = 60
+"""Between one such question without an answer and the next."""
+KEEPALIVE_PROBES: Final = 5
+"""So many questions without an answer, and the connection is given up."""
 LOGIN_FAILURE_DELAY: Final = 1.0
 """Delay after the first failed login; doubles with each further one from the same address or for the same user."""
 LOGIN_FAILURE_DELAY_MAX: Final = 15.0

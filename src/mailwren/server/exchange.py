@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from mailwren.base.logs import log
 from mailwren.imap.errors import BadCommand, Bye
-from mailwren.imap.framing import Event, LineFrame, Overflow, OverflowKind
+from mailwren.imap.framing import CommandFrame, Event, LineFrame, Overflow, OverflowKind
 from mailwren.server.output import Output
 from mailwren.server.protocol import ConnectionClosed, ImapProtocol
 
@@ -32,6 +32,14 @@ class Exchange(Output):
     async def _push(self) -> None:
         """Tell it."""
         raise NotImplementedError
+
+    def forget(self) -> None:
+        """The session has ended: let go of what may be large now, and not only when cycles are looked for."""
+        if isinstance(self._peeked, CommandFrame):
+            self._peeked.close()
+        self._peeked = None
+        self._output.clear()
+        self._output_size = 0
 
     # --- input ----------------------------------------------------------------------------------------------
     async def next_event(self) -> Event:

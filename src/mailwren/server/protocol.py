@@ -107,6 +107,7 @@ class ImapProtocol(asyncio.Protocol):
         if task is not self._task:
             return  # another session has begun
         self.framer.close()
+        self.framer.discard_buffer()
         self.session = self._task = None
 
     def data_received(self, data: bytes) -> None:
@@ -138,6 +139,7 @@ class ImapProtocol(asyncio.Protocol):
         self.wake()
         if self._writable is not None and not self._writable.done():
             self._writable.set_exception(ConnectionClosed())
+            self._writable.exception()  # seen: a session that does not wait for it just now hears of it later
         self._writable = None
         if self.session is not None:
             self.session.connection_lost()

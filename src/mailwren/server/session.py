@@ -586,7 +586,8 @@ class Session(Exchange):
         await self.places.close()
         if self._account is not None:
             await self.context.store.release(self._account)
-            self._account = None
+            self._account = self.selected = None
+        self.forget()
         if self._anew and not self.connection.closed:
             self.features.unauthenticated(self.connection.framer, self.policy)
             self.connection.begin_session().client_id = self.client_id

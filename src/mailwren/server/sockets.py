@@ -131,6 +131,7 @@ def _bind_tcp(host: str, port: int, *, shared: bool) -> socket.socket:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        _notice_silent_ends(one)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(address)
@@ -140,3 +141,18 @@ def _bind_tcp(host: str, port: int, *, shared: bool) -> socket.socket:
         one.close()
         raise
     return one
+
+
+def _notice_silent_ends(listener: socket.socket) -> None:
+    """Have the connections of a socket, which take over its options, asked now and then whether anybody is there.
+
+    A client that idles says nothing for days, and one that loses its network never says that it is gone.
+    """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", limits.KEEPALIVE_SECONDS),
+        ("TCP_KEEPINTVL", limits.KEEPALIVE_AGAIN_SECONDS),
+        ("TCP_KEEPCNT", limits.KEEPALIVE_PROBES),
+    ):
+        if hasattr(socket, name):  # elsewhere the system's own figures hold
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

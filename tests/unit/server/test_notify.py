@@ -185,3 +185,20 @@ def test_a_team_is_renamed() -> None:
         assert b'* LIST (\\HasNoChildren) "/" Shared/team\r\n' in told
 
     run(test, "ben")
+
+
+def test_nothing_is_watched_when_the_session_ends_meanwhile() -> None:
+    """The selected mailbox is gone when NOTIFY tells what is new: BYE, and the digest goes with the session."""
+
+    async def test(context: ServerContext, client: Client, account: Account) -> None:
+        await account.apply([ops.CreateMailbox("box")])
+        assert b" OK " in await client.command(b"SELECT box")
+        await account.apply([ops.DeleteMailbox("box")])
+        with pytest.raises(ConnectionError, match="was deleted"):
+            await client.command(b"NOTIFY SET (personal (MessageNew MessageExpunge))")
+        async with asyncio.timeout(10):
+            while context.sessions:
+                await asyncio.sleep(0)
+        assert not context.digests._digests
+
+    run(test)

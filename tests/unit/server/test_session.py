@@ -536,3 +536,34 @@ async def test_what_was_done_is_not_called_refused(monkeypatch: pytest.MonkeyPat
         assert b" OK [APPENDUID " in answer
         assert b"EXISTS" not in answer
         assert b"* 1 EXISTS" in await client.command(b"NOOP")
+
+
+# --- what is left -------------------------------------------------------------------------------------------
+@in_loop
+async def test_a_session_that_ended_holds_nothing_large() -> None:
+    """Cycles of objects are looked for seldom: mailbox, input and output go before that."""
+    async with server_context() as context:
+        client = await logged_in(context)
+        await client.command(b"SELECT INBOX")
+        session = client.protocol.session
+        assert session is not None
+        client.send(b"a IDLE\r\n" + bytes(limits.READ_AHEAD))
+        await client.until(lambda data: len(data) if b"idling" in data else None)
+        session.send(b"* OK \r\n")
+        await client.close()
+        assert session.selected is None
+        assert not session.queued
+        assert not client.protocol.has_input
+
+
+@in_loop
+async def test_a_client_that_did_not_read_leaves_no_complaint() -> None:
+    """It goes while nobody waits for it to read: no exception is left that nobody takes."""
+    complaints: list[dict[str, Any]] = []
+    async with server_context() as context:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, what: complaints.append(what))
+        client = await logged_in(context)
+        client.protocol.pause_writing()
+        await client.close()
+        assert client.protocol.paused
+    assert not complaints

@@ -57,13 +57,13 @@ async def run_notify(session: "Session", arguments: Notify, _request: Request) -
     try:
         await notifications.start()
         await notifications.tell_first(status=arguments.status)
+        if groups:
+            # "a successful NOTIFY SET command implies an implicit NOOP command" (RFC 5465 §3.1)
+            session.notify(None)
+            await session.tell(may_expunge=True)
     except BaseException:
         notifications.close()
         raise
-    if groups:
-        # "a successful NOTIFY SET command implies an implicit NOOP command" (RFC 5465 §3.1)
-        session.notify(None)
-        await session.tell(may_expunge=True)
     session.notify(notifications)
     return None
 

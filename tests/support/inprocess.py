@@ -77,6 +77,7 @@ class ByteTransport(asyncio.Transport):
         self.closed = False
         self.changed = asyncio.Event()
         self.protocol: ImapProtocol | None = None
+        self.sockname: object = ("192.0.2.9", 143)
 
     def write(self, data: Any) -> None:
         """Keep it and wake whoever waits."""
@@ -100,8 +101,8 @@ class ByteTransport(asyncio.Transport):
         return self.closed
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """A fixed peer."""
-        return ("192.0.2.1", 40000) if name == "peername" else default
+        """A fixed peer, and an address of the server's."""
+        return {"peername": ("192.0.2.1", 40000), "sockname": self.sockname}.get(name, default)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """There is no limit."""

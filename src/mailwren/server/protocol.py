@@ -237,6 +237,12 @@ class ImapProtocol(asyncio.Protocol):
         """The TLS connection, if there is one: its version, its bindings, the client's certificate."""
         return None if self.transport is None else self.transport.get_extra_info("ssl_object")
 
+    @property
+    def here(self) -> str:
+        """The address that the client has connected to; empty where that is none of the network."""
+        name = None if self.transport is None else self.transport.get_extra_info("sockname")
+        return str(name[0]).removeprefix("::ffff:").lower() if isinstance(name, tuple) and name else ""
+
     def write(self, data: bytes) -> None:
         """Hand octets to the transport; during a TLS handshake nothing is said in the clear."""
         if self.transport is not None and not self._closed and not self._handshaking:

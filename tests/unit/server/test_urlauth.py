@@ -154,3 +154,36 @@ def test_tokens(key: bytes | None) -> None:
     assert is_token(key, "imap://x", right.upper()) == (key is not None)
     assert not is_token(key, "imap://y", right)
     assert not is_token(key, "imap://x", "")
+
+
+@pytest.mark.parametrize(
+    ("sockname", "host", "known"),
+    [
+        (("127.0.0.1", 1143), b"127.0.0.1", True),
+        (("127.0.0.1", 1143), b"localhost", True),
+        (("::ffff:127.0.0.1", 1143, 0, 0), b"LOCALHOST:1143", True),
+        (("::1", 1143, 0, 0), b"[::1]", True),
+        (("::1", 1143, 0, 0), b"localhost", True),
+        (("192.0.2.9", 143), b"192.0.2.9", True),
+        (("192.0.2.9", 143), b"localhost", False),
+        (("192.0.2.9", 143), b"127.0.0.1", False),
+        (("192.0.2.9", 143), b"other.example", False),
+        ("/run/imap.sock", b"localhost", False),
+    ],
+)
+def test_the_server_as_the_client_has_reached_it(sockname: object, host: bytes, *, known: bool) -> None:
+    """A URL names the server by the address that the client has connected to, too (RFC 4467 §7, RFC 4469 §3)."""
+
+    async def test(context: ServerContext, anna: Client, ben: Client) -> None:
+        del context
+        anna.transport.sockname = ben.transport.sockname = sockname
+        url = b"imap://anna@%b/INBOX/;uid=1/;section=TEXT" % host
+        answer = await anna.command(b'GENURLAUTH "%b;urlauth=anonymous" INTERNAL' % url)
+        generated = re.search(rb'GENURLAUTH "([^"]+)"', answer)
+        assert (generated is not None) == known
+        if generated is not None:
+            assert await _readable(ben, generated[1])
+        answer = await anna.command(b'APPEND INBOX CATENATE (URL "%b")' % url)
+        assert (b"OK [APPENDUID" in answer) == known
+
+    _play(test)

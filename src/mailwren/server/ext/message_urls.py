@@ -69,8 +69,13 @@ def read_url(session: "Session", text: str) -> ImapUrl:
 
 
 def is_here(session: "Session", url: ImapUrl) -> bool:
-    """Whether an absolute URL names this server."""
-    return url.host == session.context.config.server_name.lower()
+    """Whether an absolute URL names this server: as it names itself, or as this client has reached it."""
+    if url.host == session.context.config.server_name.lower():
+        return True
+    here = session.connection.here
+    return here != "" and (
+        url.host in (here, f"[{here}]") or (url.host == "localhost" and (here == "::1" or here.startswith("127.")))
+    )
 
 
 async def find_message(session: "Session", url: ImapUrl) -> UrlTarget:

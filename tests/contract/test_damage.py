@@ -12,6 +12,7 @@ from mailwren.base.ranges import RangeSet
 from mailwren.store.check import Finding, Severity, account_folders, check_account
 from mailwren.store.errors import AccountDamaged, MessageDamaged, StoreUnavailable
 from mailwren.store.operations import FlagMode
+from mailwren.store.sqlite import account
 from mailwren.store.sqlite.schema import MIGRATIONS
 from tests.contract.harness import Mail, message, uids
 
@@ -51,6 +52,24 @@ async def test_a_good_account_has_no_findings(file_mail: Mail) -> None:
     assert check_account(file_mail.account_folder, repair=True) == []
     assert file_mail.folder is not None
     assert list(account_folders(file_mail.folder)) == [file_mail.account_folder]
+
+
+async def test_no_descriptor_is_left(broken: Mail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What opens the database a second time fails: not now, in the store's words, and the first one is closed again."""
+    await broken.close()
+    opened: list[apsw.Connection] = []
+
+    def fail(path: Path) -> apsw.Connection:
+        opened.extend(apsw.connections())
+        raise apsw.CantOpenError(f"unable to open {path}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(account, "open_reader", fail)
+        with pytest.raises(StoreUnavailable):
+            await broken.open()
+    assert opened
+    assert not set(opened).intersection(apsw.connections())
+    await broken.open()
 
 
 async def test_a_check_changes_nothing(broken: Mail) -> None:

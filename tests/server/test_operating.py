@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import pytest
 from tests.server.conftest import make_users
 from tests.support.process import ServerProcess, command, running_server
 from tests.support.wire import Connection, LmtpConnection, any_certificate, eventually, message
+
+from mailwren.base.limits import SHUTDOWN_SECONDS
 
 
 def _run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -160,6 +163,18 @@ def test_a_client_that_does_not_read_does_not_keep_it_from_ending(tmp_path: Path
             assert server.process is not None
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(8) == 0
+        server.process = None
+
+
+def test_a_client_amid_a_handshake_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    """TLS that was agreed upon and does not come is not a command that is waited for: not on 143 and not on 993."""
+    with _serving(tmp_path / "data") as server, Connection(server.imap_port) as starting:
+        starting.ok(b"STARTTLS")
+        with socket.create_connection(("127.0.0.1", server.imaps_port)):
+            assert server.process is not None
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(SHUTDOWN_SECONDS / 2) == 0
+        assert starting.rest() == b""  # nothing in the clear where TLS was agreed upon
         server.process = None
 
 

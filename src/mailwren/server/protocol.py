@@ -161,6 +161,12 @@ class ImapProtocol(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def stop_soon(self) -> None:
+        """The server stops: let a waiting session look, and end a TLS handshake, whose client may take its time."""
+        if self._handshaking:
+            self.abort()
+        self.wake()
+
     @property
     def waiting(self) -> bool:
         """Whether the session waits, and nothing has woken it yet."""

@@ -226,7 +226,7 @@ async def _end_sessions(context: ServerContext) -> None:
     deadline = context.clock() + context.config.shutdown_timeout
     while context.sessions and context.clock() < deadline:
         for session in list(context.sessions):
-            session.connection.wake()
+            session.connection.stop_soon()
         await asyncio.sleep(0.05)
     for session in list(context.sessions):
         session.connection.cancel()

@@ -143,7 +143,11 @@ class SqliteMailStore:
         loop = asyncio.get_running_loop()
         connection = await loop.run_in_executor(self._executor, _open_prepared, path, self._shared.clock())
         blobs = FolderBlobs(folder / BLOBS_NAME, self._shared.octets)
-        return SqliteAccount(account_id, path, connection, blobs, self._shared)
+        try:
+            return SqliteAccount(account_id, path, connection, blobs, self._shared)
+        except FAILURES as error:  # such as no descriptor left for its second connection
+            connection.close()
+            raise as_store_error(error) from error
 
     def _sweep(self, entry: _Entry, account: SqliteAccount) -> None:
         if entry.sweeper is None and self._folder is not None:

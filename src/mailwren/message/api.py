@@ -45,6 +45,11 @@ class Part:
         """Whether the only child is an enclosed message (message/rfc822 or message/global)."""
         return self.type == "message" and bool(self.children)
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether the content is text that a search looks at: a text part, or lines such as a delivery status."""
+        return self.type == "text" or (self.type == "message" and not self.children)
+
 
 class SortKeys(NamedTuple):
     """What SORT and THREAD compare of a message (RFC 5256 §3, RFC 5957 §3); empty where it lacks the field."""

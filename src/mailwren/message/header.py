@@ -16,6 +16,8 @@ from mailwren.base import limits
 
 # Every field follows a line end, one is put before the first: the search for it is a fast one.
 _FIELD: Final = re.compile(rb"\n([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
+_STRAY: Final = re.compile(rb"\n(?![!-9;-~]+[ \t]*:|[ \t]|\r?(?:\n|\Z))([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_STRAY_BEGINNING: Final = re.compile(rb"\n([ \t][^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _FIELD_END: Final = re.compile(rb"\n(?![ \t])")
 _FIELDS_SOUGHT: Final = 64
 """Names that are looked for with one expression; more are compared field by field."""
@@ -30,9 +32,7 @@ class Header:
 
     def __init__(self, block: bytes) -> None:
         """Cut a block, at most ``HEADER_PARSED`` octets and ``HEADER_FIELDS`` fields of it."""
-        if b"\n" not in block:
-            block = block.replace(b"\r", b"\n")
-        block = b"\n" + block.removeprefix(codecs.BOM_UTF8)
+        block = b"\n" + _with_line_ends(block)
         if len(block) <= _SMALL:
             fields = [(name.lower(), value) for name, value in _FIELD.findall(block)]
         else:
@@ -76,6 +76,17 @@ class Header:
         return frozenset(names)
 
 
+def stray_lines(block: bytes) -> list[bytes]:
+    """What of a header block is no field, as written: lines without a name, and what begins like a continuation.
+
+    At most ``HEADER_PARSED`` octets are looked at, and ``HEADER_FIELDS`` found.
+    """
+    block = b"\n" + _with_line_ends(block)
+    beginning = _STRAY_BEGINNING.match(block, 0, limits.HEADER_PARSED)
+    found = islice(_STRAY.finditer(block, 0, limits.HEADER_PARSED), limits.HEADER_FIELDS)
+    return ([beginning[1]] if beginning else []) + [match[1] for match in found]
+
+
 def unfold(value: bytes) -> bytes:
     """The value on one line, without white space around it (RFC 5322 §2.2.3).
 
@@ -86,6 +97,13 @@ def unfold(value: bytes) -> bytes:
         pieces = [piece.strip() for piece in value.split(b"\n")]
         value = b" ".join([piece for piece in pieces if piece])
     return value.replace(b"\r", b" ") if b"\r" in value else value
+
+
+def _with_line_ends(block: bytes) -> bytes:
+    """The block with lines that LF ends, and without a byte order mark."""
+    if b"\n" not in block:
+        block = block.replace(b"\r", b"\n")
+    return block.removeprefix(codecs.BOM_UTF8)
 
 
 def blank_line(block: bytes) -> bytes:

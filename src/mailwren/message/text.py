@@ -6,7 +6,7 @@ from mailwren.message import charsets
 from mailwren.message.api import Part
 from mailwren.message.content_fields import parse_content_type
 from mailwren.message.encoded_words import decode_header
-from mailwren.message.header import Header
+from mailwren.message.header import Header, stray_lines
 from mailwren.message.html_text import strip_html
 from mailwren.message.parameters import first_decoded
 from mailwren.message.structure import Octets
@@ -14,7 +14,7 @@ from mailwren.message.transfer import UnknownEncoding, decode_transfer
 
 
 def header_text(block: bytes, hint: str | None = None) -> str:
-    """All fields of a header block, decoded, one ``name: value`` to a line, names in lower case.
+    """All fields of a header block, decoded, one ``name: value`` to a line, names in lower case; then what is no field.
 
     Args:
         block: the header block, or some fields of one.
@@ -23,7 +23,9 @@ def header_text(block: bytes, hint: str | None = None) -> str:
     header = Header(block)
     if hint is None:
         hint = header_charset(header, block)
-    return "\n".join([f"{name.decode('ascii')}: {decode_header(value, hint)}" for name, value in header.fields])
+    lines = [f"{name.decode('ascii')}: {decode_header(value, hint)}" for name, value in header.fields]
+    lines += [decode_header(line, hint) for line in stray_lines(block)]
+    return "\n".join(lines)
 
 
 def field_texts(block: bytes, name: bytes) -> list[str]:
@@ -41,14 +43,14 @@ def header_charset(header: Header, block: bytes) -> str:
 
 
 def body_texts(octets: Octets, root: Part) -> Iterator[str]:
-    """Texts of a message's body: text parts (HTML without its tags), headers of enclosed messages, file names."""
+    """Texts of a body: text parts (HTML without tags), delivery statuses, headers of enclosed messages, file names."""
     waiting = [root]
     while waiting:
         part = waiting.pop()
         waiting.extend(reversed(part.children))
         if part.file_name:
             yield part.file_name
-        if part.type == "text":
+        if part.is_readable:
             yield part_text(octets, part)
         elif part.is_message:
             child = part.children[0]

@@ -66,7 +66,7 @@ async def large_texts(account: Account, content: ContentId, root: Part, overlap:
     for part in all_parts(root):
         if part.file_name:
             yield part.file_name
-        if part.type == "text":
+        if part.is_readable:
             tail = ""
             async for text in _part_texts(account, content, part):
                 for piece in pieces(tail + text, overlap):

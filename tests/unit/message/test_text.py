@@ -28,10 +28,39 @@ def test_body_texts() -> None:
     assert texts == ["schön lange", "\nfür &\n", "ä.pdf", "subject: inner", "inner text", ""]
 
 
+def test_delivery_status() -> None:
+    """What says to whom mail could not be delivered is found, and what is enclosed in an encoding as well."""
+    report = (
+        b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        b"Final-Recipient: rfc822; a@b\r\n--b\r\nContent-Type: message/rfc822\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n"
+        b"U3ViamVjdDogaGVsbG8=\r\n--b--\r\n"
+    )
+    root = parse_structure(report).root
+    assert list(body_texts(report, root)) == ["Final-Recipient: rfc822; a@b", "Subject: hello"]
+
+
 def test_header_text() -> None:
     """All fields with their names, decoded and unfolded."""
     lines = header_text(MESSAGE[: ROOT.body_start]).splitlines()
     assert lines[:3] == ["subject: Grüße", "to: Jürgen <j@x>", "to: other"]
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        (b"From: a\r\n>From b\r\n more\r\nTo: c\r\n\r\n", "from: a\nto: c\n>From b more"),
+        (b"no header at all\r\nbut text\r\n\r\n", "no header at all\nbut text"),
+        (b" begun elsewhere\r\nTo: c\r\n\r\n", "to: c\nbegun elsewhere"),
+        (b": no name\nX Y: =?utf-8?q?=C3=A4?=", ": no name\nX Y: ä"),
+        (b"To: a\r \rstray\r\r", "to: a\nstray"),
+        (b"\r\n", ""),
+        (b"", ""),
+    ],
+)
+def test_lines_that_are_no_fields(block: bytes, text: str) -> None:
+    """They are searched as well: TEXT looks at all of a header (RFC 9051 §6.4.4)."""
+    assert header_text(block) == text
 
 
 def test_field_texts() -> None:

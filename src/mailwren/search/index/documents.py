@@ -57,7 +57,7 @@ def _add_parts(document: Document, source: IndexSource, content: StoredContent, 
             return
         if part.file_name:
             document.add_texts([part.file_name])
-        if part.type == "text":
+        if part.is_readable:
             _add_text(document, source, content, part)
         elif part.is_message:
             document.add_texts([header_text(_header(source, content, part.children[0]))])

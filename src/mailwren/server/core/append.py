@@ -12,6 +12,7 @@ from mailwren.imap.errors import Refused
 from mailwren.imap.framing import Literal
 from mailwren.imap.rights import permitted_flags
 from mailwren.imap.scanner import Scanner
+from mailwren.server.core.binary_source import without_nul
 from mailwren.server.core.list import tell_old_name
 from mailwren.server.ext import annotate, annotation_items
 from mailwren.server.ext.catenate import check_url, put_together
@@ -92,6 +93,7 @@ async def to_append(
         operations: list[Append] = []
         for message in messages:
             source = await _source(session, message, spools)
+            source = await without_nul(session, message, source, spools)
             check_header(session, source)
             flags = permitted_flags(place.rights, message.flags)
             annotate.require_rights(place.rights, message.annotations)

@@ -1,0 +1,78 @@
+"""Messages with NUL on their way in: as literal8 they are taken, and stored in a form that IMAP can send (RFC 3516)."""
+
+import asyncio
+import mmap
+from typing import TYPE_CHECKING, Final
+
+from mailwren.imap.core.arguments import AppendMessage, CatenateText
+from mailwren.imap.errors import BadCommand, Refused
+from mailwren.message.binary_parts import NotEncodable, encode_binary
+from mailwren.store.errors import StoreUnavailable
+from mailwren.store.octets import MessageSource, Spool
+
+if TYPE_CHECKING:
+    from mailwren.server.session import Session
+
+_AT_ONCE: Final = 2 * 1024 * 1024
+"""Octets that are looked through faster than another thread takes over."""
+
+
+async def without_nul(
+    session: "Session", message: AppendMessage, source: MessageSource, spools: list[Spool]
+) -> MessageSource:
+    """The message itself where it holds no NUL, as nearly all, else one with its binary parts in base64.
+
+    Args:
+        session: whose client adds it.
+        message: what the client sent.
+        source: its octets.
+        spools: takes what was written for it, to be closed afterwards.
+
+    Raises:
+        BadCommand: a literal that is no literal8 holds NUL (RFC 9051 §9).
+        Refused: NUL stands where nothing can be encoded; the message would become too large.
+    """
+    if isinstance(source, bytes):
+        found = b"\0" in source
+    else:
+        found = _has_nul(source) if source.size <= _AT_ONCE else await asyncio.to_thread(_has_nul, source)
+    if not found:
+        return source
+    if not _may_hold_nul(message):
+        raise BadCommand("NUL is not allowed in a literal, only in a literal8")
+    spool = Spool(session.context.config.data)
+    spools.append(spool)
+    try:
+        await asyncio.to_thread(_encode, source, spool, session.context.config.message_size_limit)
+    except NotEncodable as error:
+        raise Refused("NUL outside of binary parts cannot be stored", b"UNKNOWN-CTE") from error
+    except OSError as error:
+        raise StoreUnavailable("No room to encode your message now, try again later") from error
+    return spool
+
+
+def _may_hold_nul(message: AppendMessage) -> bool:
+    if message.parts:
+        return not any(isinstance(part, CatenateText) and not (part.binary or part.utf8) for part in message.parts)
+    return message.binary or message.utf8
+
+
+def _has_nul(spool: Spool) -> bool:
+    octets = spool.view()
+    try:
+        return octets.find(b"\0") >= 0
+    finally:
+        if isinstance(octets, mmap.mmap):
+            octets.close()
+
+
+def _encode(source: MessageSource, spool: Spool, limit: int) -> None:
+    octets = source.view() if isinstance(source, Spool) else source
+    try:
+        for piece in encode_binary(octets):
+            spool.write(piece)
+            if spool.size > limit:
+                raise Refused(f"In base64 the message would be larger than {limit} octets", b"TOOBIG")
+    finally:
+        if isinstance(octets, mmap.mmap):
+            octets.close()

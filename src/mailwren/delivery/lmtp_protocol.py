@@ -145,9 +145,9 @@ class LmtpProtocol(asyncio.Protocol):
             log.exception("lmtp session failed")
             session.hang_up(TEMPORARY._replace(code=421))
         finally:
+            self._service.leave(self)  # first: whatever else fails, nobody else may be refused for it
             self._flush(session)
             session.release()
-            self._service.leave(self)
             if self._timer is not None:
                 self._timer.cancel()
             self._close()

@@ -16,6 +16,7 @@ from mailwren.auth.throttle import LoginThrottle
 from mailwren.auth.tokens import TokenChecker
 from mailwren.auth.users import UserDirectory
 from mailwren.base import limits
+from mailwren.base.logs import log
 from mailwren.config.settings import Config
 from mailwren.search.evaluate import SearchEngine
 from mailwren.search.index.asking import Indexes
@@ -167,7 +168,7 @@ class ServerContext:
             self.digests.look_again()
             self.lines.tick()
             for number, session in enumerate(list(self.sessions)):
-                session.heartbeat(now)
+                _beat(session, now)
                 if number % _HEARTBEATS_AT_ONCE == _HEARTBEATS_AT_ONCE - 1:
                     await asyncio.sleep(0)
 
@@ -190,6 +191,14 @@ class ServerContext:
         now = self.clock()
         for session in [each for each in self.working if not each.idling]:
             session.progress.tick(now)
+
+
+def _beat(session: "Session", now: float) -> None:
+    """Look after one session; a fault of ours there must not end the heartbeat of all others."""
+    try:
+        session.heartbeat(now)
+    except Exception:  # noqa: BLE001 - as above
+        log.exception("heartbeat failed", peer=session.connection.peer)
 
 
 def _limit(configured: int | None, usual: int, address: str) -> float:

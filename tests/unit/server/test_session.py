@@ -567,3 +567,25 @@ async def test_a_client_that_did_not_read_leaves_no_complaint() -> None:
         await client.close()
         assert client.protocol.paused
     assert not complaints
+
+
+@in_loop
+async def test_one_sessions_fault_does_not_end_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it silent clients would stay for ever, in every session of the process."""
+    async with server_context() as context:
+        clients = [await logged_in(context) for _ in range(2)]
+        looked_after: list[Session] = []
+        twice = asyncio.Event()
+
+        def heartbeat(session: Session, _now: float) -> None:
+            looked_after.append(session)
+            if len(looked_after) > len(clients):
+                twice.set()
+            raise AssertionError("a fault")
+
+        monkeypatch.setattr(Session, "heartbeat", heartbeat)
+        task = asyncio.create_task(context.heartbeat(0))
+        async with asyncio.timeout(10):
+            await twice.wait()
+        task.cancel()
+        assert set(looked_after) == context.sessions

@@ -66,8 +66,10 @@ class _Writer:
 
     def _name(self, name: str) -> bytes:
         """The name of a type or an encoding."""
-        text = _quoted_name(name)
-        return text if len(text) <= _SHORT else self._detail(text, quoted(name.encode("utf-8")[:_SHORT]))
+        if len(name) <= _SHORT and len(text := _quoted_name(name)) <= _SHORT:
+            return text
+        octets = name.encode("utf-8")
+        return self._detail(quoted(octets), quoted(octets[:_SHORT]))
 
     def _field(self, header: Header, name: bytes) -> bytes:
         value = header.get(name)

@@ -64,6 +64,8 @@ _REFUSED: Final = frozenset(
 _CODECS: Final = frozenset(aliases) | {module.name for module in pkgutil.iter_modules(encodings.__path__)}
 """What Python can look up: it remembers every name that it does not know, after a search on the disk."""
 _PREFIXED: Final = re.compile(r"(?:cp|win|windows|ansi|ibm|dos|x-cp|x-windows)[-_ ]?(\d{3,5})")
+_AROUND: Final = " \t\"'<>;="
+"""What may stand around a name by mistake."""
 _NAME_LENGTH: Final = 40
 """Longer than any charset's name: such names are not even looked up."""
 _ASCII: Final = bytes(range(128)) + b"\x1b$B0!\x1b(B +AOk- ~{VPND~}"
@@ -72,10 +74,16 @@ _MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _WIDE: Final = re.compile(r"utf-(16|32)")
 
 
-@lru_cache(maxsize=512)
 def _codec(charset: str) -> tuple[str, bool] | None:
     """Python's codec for a name, and whether ASCII octets are ASCII text in it; ``None`` for an unknown one."""
-    name = charset.strip(" \t\"'<>;=").lower()
+    if len(charset) > _NAME_LENGTH:  # what is remembered is never as long as whoever sent it likes
+        charset = charset.strip(_AROUND)[: _NAME_LENGTH + 1]
+    return _remembered_codec(charset)
+
+
+@lru_cache(maxsize=512)
+def _remembered_codec(charset: str) -> tuple[str, bool] | None:
+    name = charset.strip(_AROUND).lower()
     name = _ALIASES.get(name, name)
     numbered = _PREFIXED.fullmatch(name)
     for candidate in (name, f"cp{numbered[1]}" if numbered else "", name.replace("_", "-")):

@@ -113,6 +113,7 @@ def take_every_way(patch: pytest.MonkeyPatch, size: int) -> None:
     for module in (store, notices, condstore):
         patch.setattr(module, "_AT_ONCE", size + 1)
     patch.setattr(limits, "FLAGS_AT_ONCE", 2 * size)
+    patch.setattr(limits, "WAL_PAGES", 8 * size)
     patch.setattr(limits, "ROWS_AT_ONCE", 4 * size)
     patch.setattr(limits, "REFRESHED_ROWS", 2 * size)
     patch.setattr(limits, "RANGES_ONE_BY_ONE", 2)

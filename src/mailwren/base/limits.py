@@ -168,6 +168,10 @@ CARRIED_FILES: Final = 50
 """Large messages that go to another account together, in one transaction: each is an open file meanwhile."""
 WAL_PAGES: Final = 4000
 """Pages of the write-ahead log after which it is folded into the database: 16 MiB, about 30 ms of work."""
+WAL_PAGES_AHEAD: Final = 8000
+"""Pages up to which flag changes go on while the log is being folded in beside them; beyond, they wait for that."""
+FOLDINGS: Final = 3
+"""How often what came in meanwhile is folded in beside changes that go on; what is left waits for a pause of theirs."""
 WAL_OCTETS: Final = 64 * 1024 * 1024
 """What the write-ahead log is cut back to after a large transaction."""
 FLAGS_SYNC_SECONDS: Final = 0.5

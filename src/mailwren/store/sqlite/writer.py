@@ -4,7 +4,8 @@ Flag changes need no sync and take a tenth of a millisecond: with nothing else w
 loop. So does the adding of small messages up to COMMIT, which writes and waits for the disk: on the loop as long as the
 disk is quick, else in a thread, without any need for the interpreter. Everything else goes to a thread as a whole, and
 so does what finds the database locked by another process again and again. There is one job per account at a time. The
-write-ahead log is folded into the database in the thread, too, after the answers are out.
+write-ahead log is folded into the database in the thread, too, after the answers are out; for flag changes, most of it
+while they go on (see folding.py).
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from mailwren.store.sqlite.commit import Committed, Committer, Prepared
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
 from mailwren.store.sqlite.flag_sets import FlagSets
+from mailwren.store.sqlite.folding import Folding
 from mailwren.store.sqlite.quick_flags import Latest, QuickFlags, no_latest
 from mailwren.store.sqlite.requests import Request
 from mailwren.store.sqlite.transaction import States, no_states
@@ -57,6 +59,7 @@ class Writer:
         "_connection",
         "_distrusted",
         "_executor",
+        "_folding",
         "_idle",
         "_locked",
         "_loop",
@@ -110,6 +113,9 @@ class Writer:
         self._idle: Final = asyncio.Event()
         self._idle.set()
         self._wal_pages = 0
+        self._folding: Final = (
+            None if path is None else Folding(path, executor, pages=self._logged_pages, ended=self._folded_ahead)
+        )
         self._name_synced = False
         self._distrusted = False
         self._sync_timer: asyncio.TimerHandle | None = None
@@ -118,6 +124,23 @@ class Writer:
     def _note_wal(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
+
+    def _logged_pages(self) -> int:
+        return self._wal_pages
+
+    @property
+    def _must_fold(self) -> bool:
+        """Whether flag changes wait until the log is folded in, and not the other way round."""
+        if self._wal_pages <= limits.WAL_PAGES:
+            return False
+        return self._folding is None or self._folding.done or self._wal_pages > limits.WAL_PAGES_AHEAD
+
+    def _folded_ahead(self) -> None:
+        """Most of the log is in the database: have the rest done as soon as nothing else is."""
+        assert self._folding is not None
+        self._distrusted |= self._folding.failed
+        if self._wal_pages > limits.WAL_PAGES and not self._busy and not self._closed:
+            self._run_in_thread(self._checkpoint_in_thread)
 
     async def apply(self, operations: Sequence[Operation], member: str | None = None) -> list[Outcome]:
         """Carry out operations as one transaction, for a member or (``None``) the owner. Raises StoreError."""
@@ -154,7 +177,7 @@ class Writer:
         """Carry out a change of few flags in the shortest way, if nothing stands in its way. Raises StoreError."""
         if self._strict or self._executor is None or self._closed:
             return None
-        if self._busy or self._queue or self._distrusted or self._wal_pages > limits.WAL_PAGES:
+        if self._busy or self._queue or self._distrusted or self._must_fold:
             return None
         self._connection.set_busy_timeout(0)
         try:
@@ -171,6 +194,8 @@ class Writer:
         outcome, delta = done
         if delta is not None:
             self._finish((), Committed({operation.mailbox: delta}, synced=False))
+            if self._wal_pages > limits.WAL_PAGES and self._folding is not None:
+                self._folding.begin()
         return outcome
 
     def _begin(self, requests: Sequence[Request]) -> bool:
@@ -293,6 +318,8 @@ class Writer:
         """Finish what waits, bring everything to the disk, and close the connection."""
         self._closed = True
         await self._idle.wait()
+        if self._folding is not None:
+            await self._folding.end()
         if self._sync_timer is not None:
             self._sync_timer.cancel()
         if self._executor is None:
@@ -397,13 +424,16 @@ class Writer:
             raise
 
     def _checkpoint(self) -> None:
-        if self._wal_pages <= limits.WAL_PAGES:
+        folding = self._folding
+        if self._wal_pages <= limits.WAL_PAGES or (folding is not None and folding.running):
             return
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
             log.warning("the write-ahead log could not be folded into the database", reason=str(error))
         self._wal_pages = 0
+        if folding is not None:
+            folding.done = False
 
 
 def _sync_file(name: str) -> None:

@@ -148,6 +148,20 @@ def decode_unlabelled(data: bytes, hint: str = "") -> str:
     return _decode_western(data) if text is None else text
 
 
+def octets_of(text: str, charset: str) -> bytes:
+    """The octets of 8-bit text that stands where only text in the named charset should, as an encoded word's.
+
+    Text that the charset has is in it. Other text was taken for Latin-1 because nobody knew better, or is UTF-8.
+    """
+    codec = _codec(charset)
+    for name in (codec[0] if codec and codec[1] else "ascii", "cp1252", "latin-1"):
+        try:
+            return text.encode(name)
+        except UnicodeEncodeError:
+            continue
+    return text.encode("utf-8", "replace")
+
+
 def read(data: bytes, charset: str) -> str | None:
     """As :func:`decode`, but ``None`` for octets that mean nothing in the named charset, or when that is not known."""
     codec = _codec(charset) if charset else None

@@ -98,7 +98,7 @@ def _words(text: str) -> Iterator[tuple[int, int, str, bytes]]:
     """Start, end, charset and decoded octets of each encoded word that has any octets."""
     for match in _WORD.finditer(text):
         charset = match[1].partition("*")[0].lower()  # RFC 2231 §5 puts a language behind an asterisk
-        encoded = match[3].encode("utf-8")
+        encoded = match[3].encode("ascii") if match[3].isascii() else charsets.octets_of(match[3], charset)
         octets = _decode_base64(encoded) if match[2] in "bB" else binascii.a2b_qp(encoded, header=True)
         yield match.start(), match.end(), charset, octets
 

@@ -211,6 +211,14 @@ COMMIT_HERE_SHARE: Final = 0.005
 """How much of that a second pays off: half a percent of the loop's time is all that a slow disk costs it."""
 COMMIT_HERE_DEBT_MAX: Final = 3.0
 """What is counted of it at most: paid off in ten minutes, by when even a failing disk may have been replaced."""
+COMMITS_TOGETHER_SECONDS: Final = 0.05
+"""How long commits are synced apart from the event loop after two were seen to come together: two clients that send one
+message after the other meet many times in that."""
+KERNEL_SYNCS: Final = 256
+"""Syncs of different accounts at a time that the system is asked for: it reserves some kilobytes for them."""
+UNSYNCED_REQUESTS: Final = 32
+"""Requests to add messages of one account, in one process, that are committed and wait for the disk. Each has nine
+messages at most, which bounds how many UIDs a power cut can make doubtful; see UID_JUMP in store/sqlite/database.py."""
 FLAG_LINES: Final = 32
 """Thousands of message numbers whose FETCH responses have their beginnings ready for flag changes, 64 kB each."""
 ROWS_AT_ONCE: Final = 512

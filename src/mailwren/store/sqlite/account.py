@@ -27,6 +27,7 @@ from mailwren.store.mailbox_state import MailboxState
 from mailwren.store.operations import FlagsSet, Operation, Outcome, SetFlags
 from mailwren.store.sqlite.access_keys import read_access_key
 from mailwren.store.sqlite.annotations import read_annotation_changes, read_annotations
+from mailwren.store.sqlite.apart_syncs import ApartSyncs
 from mailwren.store.sqlite.commit import Committed
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.contents import Contents, read_email_ids
@@ -75,6 +76,7 @@ class Shared:
     bus: Bus
     executor: Executor
     threads: CommitThreads
+    apart: ApartSyncs
     octets: OctetCache
     rows: KeptRows
     states: StateCache
@@ -132,6 +134,7 @@ class SqliteAccount:
             path,
             executor=shared.executor,
             threads=shared.threads,
+            apart=shared.apart,
             flags=self._flags,
             blobs=blobs,
             clock=shared.clock,

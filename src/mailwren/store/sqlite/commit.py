@@ -86,8 +86,14 @@ class Committer:
         prepared = self.prepare(requests, now)
         return prepared if isinstance(prepared, Committed) else self.complete(prepared)
 
-    def prepare(self, requests: Sequence[Request], now: float) -> Prepared | Committed:
-        """Do everything but COMMIT, unless nothing is left to commit. Raises as :meth:`commit`."""
+    def prepare(self, requests: Sequence[Request], now: float, *, synced_apart: bool = False) -> Prepared | Committed:
+        """Do everything but COMMIT, unless nothing is left to commit. Raises as :meth:`commit`.
+
+        Args:
+            requests: what to do.
+            now: seconds since the epoch.
+            synced_apart: the caller brings the log to the disk after COMMIT.
+        """
         for request in requests:
             try:
                 request.stage(self._connection, self._blobs)
@@ -97,7 +103,7 @@ class Committer:
         if not waiting:
             return Committed()
         synced = any(request.synced for request in waiting)
-        self.set_synced(synced)
+        self.set_synced(synced and not synced_apart)
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             tx = Transaction(

@@ -21,6 +21,7 @@ from mailwren.store.bus import Bus, NoBus
 from mailwren.store.durable import make_folder, sync_folder
 from mailwren.store.errors import AccountDamaged, StoreUnavailable
 from mailwren.store.sqlite.account import Shared, SqliteAccount
+from mailwren.store.sqlite.apart_syncs import ApartSyncs
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.database import open_writer, prepare
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
@@ -82,6 +83,7 @@ class SqliteMailStore:
             bus or NoBus(),
             self._executor,
             CommitThreads(limits.COMMIT_THREADS),
+            ApartSyncs(),
             OctetCache(limits.BLOB_CACHE // processes),
             KeptRows(limits.ROWS_CACHE // processes),
             StateCache(limits.STATES_CACHE // processes),
@@ -95,8 +97,9 @@ class SqliteMailStore:
 
     @property
     def working(self) -> bool:
-        """Whether any thread of the store has work."""
-        return self._executor.working or self._shared.threads.working
+        """Whether any thread of the store has work, or the system has a file to sync."""
+        shared = self._shared
+        return self._executor.working or shared.threads.working or shared.apart.syncs.working
 
     def _hinted(self, account_id: str, mailbox: MailboxId) -> None:
         entry = self._entries.get(account_id)
@@ -217,6 +220,7 @@ class SqliteMailStore:
         if self._closings:
             await asyncio.wait(list(self._closings))
         self._shared.threads.close()
+        self._shared.apart.syncs.close()
         self._executor.shutdown()
 
 

@@ -2,10 +2,11 @@
 
 Flag changes need no sync and take a tenth of a millisecond: with nothing else waiting they run at once on the event
 loop. So does the adding of small messages up to COMMIT, which writes and waits for the disk: on the loop as long as the
-disk is quick, else in a thread, without any need for the interpreter. Everything else goes to a thread as a whole, and
-so does what finds the database locked by another process again and again. There is one job per account at a time. The
-write-ahead log is folded into the database in the thread, too, after the answers are out; for flag changes, most of it
-while they go on (see folding.py).
+disk is quick, else in a thread, without any need for the interpreter. Where several clients add messages at the same
+time, COMMIT only writes, and the system says when the disk has it; nobody is told before. Everything else goes to a
+thread as a whole, and so does what finds the database locked by another process again and again. There is one job per
+account at a time. The write-ahead log is folded into the database in the thread, too, after the answers are out; for
+flag changes, most of it while they go on (see folding.py).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -25,6 +27,7 @@ from mailwren.store.blobs.api import BlobStore
 from mailwren.store.durable import sync_folder
 from mailwren.store.errors import StoreUnavailable
 from mailwren.store.operations import FlagsSet, Operation, Outcome, SetFlags
+from mailwren.store.sqlite.apart_syncs import ApartSyncs
 from mailwren.store.sqlite.commit import Committed, Committer, Prepared
 from mailwren.store.sqlite.commit_threads import CommitThreads
 from mailwren.store.sqlite.failures import FAILURES, as_store_error
@@ -33,6 +36,7 @@ from mailwren.store.sqlite.folding import Folding
 from mailwren.store.sqlite.quick_flags import Latest, QuickFlags, no_latest
 from mailwren.store.sqlite.requests import Request
 from mailwren.store.sqlite.transaction import States, no_states
+from mailwren.store.sqlite.unsynced import Unsynced, Waiting
 
 R = TypeVar("R")
 
@@ -51,6 +55,7 @@ class Writer:
     """Commits requests of one account. Its methods belong to the event loop."""
 
     __slots__ = (
+        "_apart",
         "_blobs",
         "_busy",
         "_clock",
@@ -72,6 +77,7 @@ class Writer:
         "_sync_timer",
         "_threads",
         "_tries",
+        "_unsynced",
         "_wal_pages",
     )
 
@@ -82,6 +88,7 @@ class Writer:
         *,
         executor: Executor,
         threads: CommitThreads,
+        apart: ApartSyncs,
         flags: FlagSets,
         blobs: BlobStore,
         clock: Callable[[], float],
@@ -95,6 +102,7 @@ class Writer:
         self._connection: Final = connection
         self._executor: Final = None if path is None else executor
         self._threads: Final = threads
+        self._apart: Final = apart
         self._path: Final = path
         self._committer: Final = Committer(connection, flags, blobs, states)
         self._quick_flags: Final = QuickFlags(connection, flags, held, latest, self._committer.set_synced)
@@ -116,6 +124,8 @@ class Writer:
         self._folding: Final = (
             None if path is None else Folding(path, executor, pages=self._logged_pages, ended=self._folded_ahead)
         )
+        wal = None if path is None else Path(f"{path}-wal")
+        self._unsynced: Final = Unsynced(wal, apart.syncs, self._told_apart)
         self._name_synced = False
         self._distrusted = False
         self._sync_timer: asyncio.TimerHandle | None = None
@@ -202,10 +212,11 @@ class Writer:
         """Carry out requests here, and let a thread wait for the disk; False: not possible, nothing was done."""
         if self._distrusted or self._wal_pages > limits.WAL_PAGES:
             return False
+        apart = self._may_sync_apart(requests)
         self._connection.set_busy_timeout(0)
         try:
-            prepared = self._committer.prepare(requests, self._clock())
-            if isinstance(prepared, Prepared) and not prepared.synced:
+            prepared = self._committer.prepare(requests, self._clock(), synced_apart=apart)
+            if isinstance(prepared, Prepared) and (apart or not prepared.synced):
                 prepared = self._committer.complete(prepared)
         except apsw.BusyError:
             self._locked = True
@@ -218,7 +229,10 @@ class Writer:
         if isinstance(prepared, Committed):
             if prepared.disk_failed:
                 self._distrusted = True
-            self._finish(requests, prepared)
+            if apart and prepared.deltas:
+                self._sync_apart(requests, prepared)
+            else:
+                self._finish(requests, prepared)
             return True
         committed = self._threads.here(partial(self._complete, requests, prepared))
         if committed is None:
@@ -230,6 +244,55 @@ class Writer:
             if self._wal_pages > limits.WAL_PAGES:
                 self._run_in_thread(self._checkpoint_in_thread)
         return True
+
+    # --- synced apart from the commit ---------------------------------------------------------------------------
+    def _may_sync_apart(self, requests: Sequence[Request]) -> bool:
+        """Whether these are committed first, and synced while the event loop goes on: several clients add messages."""
+        if not all(request.only_adds for request in requests):
+            return False
+        if not self._apart.wanted(self._loop) or not self._unsynced.has_room(len(requests)):
+            return False
+        if not self._name_synced and self._sync_timer is None:
+            self._sync_timer = self._loop.call_later(0, self._sync_soon)
+        return self._name_synced
+
+    def _sync_apart(self, requests: Sequence[Request], committed: Committed) -> None:
+        self._idle.clear()
+        self._unsynced.add(requests, committed)
+        if self._wal_pages > limits.WAL_PAGES:
+            self._run_in_thread(self._checkpoint_in_thread)
+
+    def _told_apart(self, waiting: Sequence[Waiting], error: int) -> None:
+        if error:
+            # The system may have forgotten it. What the database itself takes is safe all the same.
+            self._distrusted = True
+            log.error("messages are not on the disk yet", database=str(self._path), reason=os.strerror(error))
+            job = _Job(self._trust_again, self._loop.create_future())
+            job.future.add_done_callback(partial(self._tried_again, waiting))
+            self._enqueue(job)
+            return
+        self._finish_all(waiting)
+
+    def _finish_all(self, waiting: Sequence[Waiting]) -> None:
+        with ExitStack() as last_to_first:  # all of them, also where one fails
+            last_to_first.callback(self._note_idle)
+            for requests, committed in reversed(waiting):
+                last_to_first.callback(self._finish, requests, committed)
+
+    def _trust_again(self) -> None:
+        if self._distrusted:
+            self._start_log_anew()
+
+    def _tried_again(self, waiting: Sequence[Waiting], tried: "asyncio.Future[None]") -> None:
+        error = tried.exception()
+        if isinstance(error, Exception):
+            for requests, _ in waiting:
+                _failed(requests, error)
+        self._finish_all(waiting)
+
+    def _note_idle(self) -> None:
+        if not self._busy and not self._unsynced.working:
+            self._idle.set()
 
     def _run_in_thread(self, work: Callable[[], None]) -> None:
         """Let a commit's thread have the connection; it calls :meth:`_drained` when it needs it no more."""
@@ -261,8 +324,7 @@ class Writer:
         while self._queue and not self._busy:
             if not self._begin_waiting():
                 self._start()
-        if not self._busy:
-            self._idle.set()
+        self._note_idle()
 
     def _begin_waiting(self) -> bool:
         """Begin with what waits here, if that is little; else False."""
@@ -322,6 +384,7 @@ class Writer:
             await self._folding.end()
         if self._sync_timer is not None:
             self._sync_timer.cancel()
+        self._unsynced.close()
         if self._executor is None:
             self._connection.close()
         else:

@@ -130,6 +130,8 @@ BLOB_CACHE: Final = 32 * 1024 * 1024
 """Decompressed octets kept by a process: a message read piece by piece is decompressed once."""
 INTRODUCTIONS: Final = 2000
 """Answers to SELECT kept by a process, of some 700 octets each: mailboxes that are selected again and again."""
+INTRODUCTION: Final = 8 * 1024
+"""Octets of the longest answer to SELECT that is kept: one with thousands of keywords is made anew each time."""
 RESYNC_KEPT: Final = 256 * 1024
 """Octets of an answer to a client that comes back, kept for when it does so again: flags of some 4,000 messages."""
 NAMED_MAILBOXES: Final = 100

@@ -6,6 +6,7 @@ import re
 import pytest
 from tests.support.inprocess import Client, server_context
 
+from mailwren.base import limits
 from mailwren.server.core.introductions import Introductions
 from mailwren.server.features import Features
 from mailwren.server.selected import Selected
@@ -95,3 +96,26 @@ def test_only_so_many_are_kept() -> None:
     answer, count = asyncio.run(run())
     assert b"* 0 EXISTS" in answer
     assert count == 1
+
+
+def test_a_long_introduction_is_not_kept() -> None:
+    """Thousands of mailboxes with thousands of keywords each would take gigabytes."""
+
+    async def run() -> None:
+        async with server_context() as context:
+            client = Client(context, Features())
+            await client.login()
+            await client.command(b"APPEND INBOX {3+}\r\n1\r\n")
+            for mailbox in (b"INBOX", b"INBOX"):
+                await client.command(b"SELECT " + mailbox)
+            kept = len(context.introductions._entries)
+            assert kept
+            for number in range(20):
+                words = b" ".join(b"k%020d" % (number * 100 + each) for each in range(100))
+                assert b" OK " in await client.command(b"STORE 1 FLAGS.SILENT (%b)" % words)
+            for mailbox in (b"", b"INBOX", b"INBOX"):
+                await client.command(b"EXAMINE " + mailbox)
+            assert all(len(each.octets) <= limits.INTRODUCTION for each in context.introductions._entries.values())
+            assert len(context.introductions._entries) <= kept + 1
+
+    asyncio.run(run())

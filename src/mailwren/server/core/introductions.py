@@ -7,6 +7,7 @@ whichever process made them.
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mailwren.base import limits
 from mailwren.base.ids import ModSeq
 from mailwren.base.ranges import RangeSet
 
@@ -61,7 +62,7 @@ class Introductions:
 
     def keep(self, session: "Session", selected: "Selected", octets: bytes) -> None:
         """A mailbox was introduced like this."""
-        if not _is_present(selected):
+        if not _is_present(selected) or len(octets) > limits.INTRODUCTION:
             return
         state, key = selected.state, _key(session, selected)
         self._entries[key] = _Introduction(state.modseq, state.mailbox, selected.view.recent, selected.keywords, octets)

@@ -47,22 +47,28 @@ def test_literal8(size: int) -> None:
     assert re.search(rb"BODY\[\] \{\d+\}\r\nContent-Transfer-Encoding: base64\r\nSubject: a\r\n", body)
 
 
-def test_refused() -> None:
-    """A literal may hold no NUL, and a literal8 none where nothing can be encoded; nothing is added (RFC 9051 §9)."""
-    answers = _run(
-        [
-            b"APPEND INBOX " + _literal(HEADER + b"a\0b", b""),
-            b"APPEND INBOX " + _literal(b"Subject: a\0b\r\n\r\n"),
-            b"APPEND INBOX CATENATE (TEXT %b TEXT %b)" % (_literal(HEADER), _literal(b"\0", b"")),
-            b"APPEND INBOX CATENATE (TEXT %b TEXT %b)" % (_literal(HEADER), _literal(b"\0")),
-            b"STATUS INBOX (MESSAGES)",
-        ]
-    )
-    assert b" BAD " in answers[0]
-    assert b" NO [UNKNOWN-CTE] " in answers[1]
-    assert b" BAD " in answers[2]
-    assert b" OK [APPENDUID " in answers[3]
-    assert b"(MESSAGES 1)" in answers[4]
+@pytest.mark.parametrize(
+    ("octets", "mark"),
+    [
+        (HEADER + b"a\0b\r\n", b""),
+        (b"Subject: a\0b\r\n\r\nc\r\n", b"~"),
+        (b"Subject: a\0b\r\n\r\nc\r\n", b""),
+    ],
+)
+def test_damaged_mail_is_kept(octets: bytes, mark: bytes) -> None:
+    """What is no literal8, or has NUL where nothing can be encoded, comes back octet for octet."""
+    appended, body = _run([b"APPEND INBOX " + _literal(octets, mark), b"FETCH 1 BODY.PEEK[]"])
+    assert b" OK [APPENDUID " in appended
+    assert octets in body
+
+
+@pytest.mark.parametrize("mark", [b"~", b""])
+def test_catenate(mark: bytes) -> None:
+    """Where one piece is a literal8, the whole is encoded."""
+    parts = (_literal(HEADER, b""), _literal(b"\0" * 9, mark))
+    appended, body = _run([b"APPEND INBOX CATENATE (TEXT %b TEXT %b)" % parts, b"FETCH 1 BODY.PEEK[]"])
+    assert b" OK [APPENDUID " in appended
+    assert (b"\0" in body) is (mark == b"")
 
 
 def test_too_large_when_encoded() -> None:

@@ -1,11 +1,15 @@
-"""Messages with NUL on their way in: as literal8 they are taken, and stored in a form that IMAP can send (RFC 3516)."""
+"""Messages with NUL on their way in: what came as literal8 is stored in a form that IMAP can send (RFC 3516).
+
+Other literals may hold no NUL, but old and damaged mail does, and programs move it as it is. It is kept, as mail that
+was delivered is: to lose a message is worse than an octet that the syntax does not know, and every client reads it.
+"""
 
 import asyncio
 import mmap
 from typing import TYPE_CHECKING, Final
 
 from mailwren.imap.core.arguments import AppendMessage, CatenateText
-from mailwren.imap.errors import BadCommand, Refused
+from mailwren.imap.errors import Refused
 from mailwren.message.binary_parts import NotEncodable, encode_binary
 from mailwren.store.errors import StoreUnavailable
 from mailwren.store.octets import MessageSource, Spool
@@ -22,6 +26,8 @@ async def without_nul(
 ) -> MessageSource:
     """The message itself where it holds no NUL, as nearly all, else one with its binary parts in base64.
 
+    It is left as it is also where NUL stands where nothing can be encoded, such as in a header.
+
     Args:
         session: whose client adds it.
         message: what the client sent.
@@ -29,31 +35,30 @@ async def without_nul(
         spools: takes what was written for it, to be closed afterwards.
 
     Raises:
-        BadCommand: a literal that is no literal8 holds NUL (RFC 9051 §9).
-        Refused: NUL stands where nothing can be encoded; the message would become too large.
+        Refused: the message would become too large.
     """
+    if not _is_binary(message):
+        return source
     if isinstance(source, bytes):
         found = b"\0" in source
     else:
         found = _has_nul(source) if source.size <= _AT_ONCE else await asyncio.to_thread(_has_nul, source)
     if not found:
         return source
-    if not _may_hold_nul(message):
-        raise BadCommand("NUL is not allowed in a literal, only in a literal8")
     spool = Spool(session.context.config.data)
     spools.append(spool)
     try:
         await asyncio.to_thread(_encode, source, spool, session.context.config.message_size_limit)
-    except NotEncodable as error:
-        raise Refused("NUL outside of binary parts cannot be stored", b"UNKNOWN-CTE") from error
+    except NotEncodable:
+        return source
     except OSError as error:
         raise StoreUnavailable("No room to encode your message now, try again later") from error
     return spool
 
 
-def _may_hold_nul(message: AppendMessage) -> bool:
+def _is_binary(message: AppendMessage) -> bool:
     if message.parts:
-        return not any(isinstance(part, CatenateText) and not (part.binary or part.utf8) for part in message.parts)
+        return any(isinstance(part, CatenateText) and (part.binary or part.utf8) for part in message.parts)
     return message.binary or message.utf8
 
 

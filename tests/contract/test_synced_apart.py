@@ -54,6 +54,12 @@ def _start(work: Coroutine[Any, Any, object]) -> "asyncio.Task[object]":
     return asyncio.ensure_future(work)
 
 
+async def _ready(mail: Mail) -> None:
+    """Nothing is under way in the account, and its log's name is on the disk."""
+    await mail.account._writer._idle.wait()
+    mail.account._writer.sync_wal()
+
+
 async def _turns() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
@@ -61,7 +67,7 @@ async def _turns() -> None:
 
 async def test_the_answer_comes_when_the_disk_has_it(file_mail: Mail, syncs: _Syncs) -> None:
     """COMMIT comes first and syncs nothing, then the log is synced, and nobody is told before that is done."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
     seen: list[object] = []
     connection = file_mail.account._writer._connection
 
@@ -88,7 +94,7 @@ async def test_the_answer_comes_when_the_disk_has_it(file_mail: Mail, syncs: _Sy
 
 async def test_what_comes_during_a_sync_shares_the_next(file_mail: Mail, syncs: _Syncs) -> None:
     """The one under way may have begun before they were written."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
     inbox = await file_mail.id("INBOX")
     adding = [_start(file_mail.account.apply([Append(inbox, message(number))])) for number in range(4)]
     _, first = await syncs.next()
@@ -106,7 +112,7 @@ async def test_what_comes_during_a_sync_shares_the_next(file_mail: Mail, syncs: 
 
 async def test_what_else_is_committed_waits_by_itself(file_mail: Mail, syncs: _Syncs) -> None:
     """Flags are answered at once, other changes when their own commit is synced; the message's sender waits on."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
     adding = _start(file_mail.append(message(1)))
     _, done = await syncs.next()
     await file_mail.create("Other")
@@ -121,7 +127,7 @@ async def test_no_more_wait_than_a_power_cut_may_take(
     file_mail: Mail, syncs: _Syncs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond a number, commits are synced as always, before anybody can see them."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
     monkeypatch.setattr(limits, "UNSYNCED_REQUESTS", 3)
     seen: list[object] = []
     connection = file_mail.account._writer._connection
@@ -143,7 +149,7 @@ async def test_no_more_wait_than_a_power_cut_may_take(
 
 async def test_after_a_sync_that_failed_the_database_takes_it(file_mail: Mail, syncs: _Syncs) -> None:
     """What the log may have lost goes into the database before the answer, and so does what waited behind it."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
     wal = file_mail.account_folder / "mail.sqlite3-wal"
     adding = [_start(file_mail.append(message(number))) for number in (1, 2)]
     _, done = await syncs.next()
@@ -159,10 +165,8 @@ async def test_after_a_sync_that_failed_the_database_takes_it(file_mail: Mail, s
 
 async def test_what_the_disk_does_not_take_is_not_acknowledged(file_mail: Mail, syncs: _Syncs) -> None:
     """Where the database cannot take it either the sender is told so, and nothing is added until it can."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
     writer = file_mail.account._writer
-    await file_mail.create("Other")
-    writer._connection.set_busy_timeout(10)
     reader = apsw.Connection(str(file_mail.account.path))
     reader.execute("BEGIN; SELECT count(*) FROM message")
     adding = _start(file_mail.append(message(1)))
@@ -182,7 +186,7 @@ async def test_what_the_disk_does_not_take_is_not_acknowledged(file_mail: Mail, 
 
 async def test_closing_waits_for_the_disk(file_mail: Mail, syncs: _Syncs) -> None:
     """The account is closed after everybody has heard."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
     adding = _start(file_mail.append(message(1)))
     _, done = await syncs.next()
     closing = _start(file_mail.account._writer.close())
@@ -247,7 +251,7 @@ async def test_whose_commits_are_synced_apart(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_many_clients_of_one_account(file_mail: Mail) -> None:
     """With the real disk: every message is there once, in the order of the answers' UIDs."""
-    file_mail.account._writer.sync_wal()
+    await _ready(file_mail)
 
     async def client(number: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []

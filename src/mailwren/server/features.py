@@ -115,7 +115,14 @@ COMMANDS: tuple[AnyCommand, ...] = (
     Command(syntax.CLOSE, State.SELECTED, expunge.run_close),
     Command(syntax.UNSELECT, State.SELECTED, expunge.run_unselect),
     Command(syntax.CHECK, State.SELECTED, general.run_noop),
-    Command(syntax.EXPUNGE, State.SELECTED, expunge.run_expunge, uid_form=True, uid_syntax=syntax.UID_EXPUNGE),
+    Command(
+        syntax.EXPUNGE,
+        State.SELECTED,
+        expunge.run_expunge,
+        Effect.TELLS_EXPUNGE,
+        uid_form=True,
+        uid_syntax=syntax.UID_EXPUNGE,
+    ),
     Command(
         syntax.SEARCH,
         State.SELECTED,

@@ -161,7 +161,7 @@ class Session(Exchange):
         """The command under way has opened the selected mailbox: it is up to date."""
         self._looked = True
 
-    async def tell(self, *, may_expunge: bool, refresh: bool = True, with_uid: bool = False) -> None:
+    async def tell(self, *, may_expunge: bool, now: bool = False, refresh: bool = True, with_uid: bool = False) -> None:
         """Tell the client what changed in its mailbox (RFC 9051 §5.2, §7.5.1), with UIDs after a UID command."""
         self._mailbox_hint = False  # first: a hint that comes while we look is for the next time
         if annotation_notices.watches(self):
@@ -176,7 +176,7 @@ class Session(Exchange):
                 self._selected_is_gone("The selected mailbox was deleted")
             elif self._may_still_read(selected) and self._hears_of_selected():
                 if self.notifications is not None or selected.watched or not selected.view.settle():
-                    may_expunge = may_expunge and not self._numbers_wait()
+                    may_expunge = may_expunge and (now or not self._numbers_wait())
                     await notices.tell(self, selected, may_expunge=may_expunge, with_uid=with_uid)
                 self._moved = False
         except StoreError as error:
@@ -420,8 +420,8 @@ class Session(Exchange):
             return
         completion = messagelimit.settled(self, completion)
         # A command that has just looked need not look again, unless a hint came meanwhile.
-        again = self._mailbox_hint or not self._looked
-        await self.tell(may_expunge=may_expunge, refresh=again, with_uid=request.by_uid)
+        again, now = self._mailbox_hint or not self._looked, Effect.TELLS_EXPUNGE in command.effects
+        await self.tell(may_expunge=may_expunge, now=now, refresh=again, with_uid=request.by_uid)
         if self.notifications is not None:
             await self.tell_others()
         text = completion.text or f"{'UID ' * request.by_uid}{request.name.decode('ascii')} completed"

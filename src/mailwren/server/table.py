@@ -42,6 +42,8 @@ class Effect(Flag):
     """No EXPUNGE may be sent while it runs, except in its UID form (RFC 9051 §7.5.1)."""
     TAKES_MESSAGE = auto()
     """Its last literal is a message: it may be large and goes to a spool."""
+    TELLS_EXPUNGE = auto()
+    """Whatever waits behind it: "Before returning an OK …, an untagged EXPUNGE response is sent" (RFC 9051 §6.4.3)."""
     SYNCS = auto()
     """Looks for changes of other sessions before it runs, so that the client sees what it asks for."""
 

@@ -84,10 +84,10 @@ async def _hinder_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
         go_on = asyncio.Event()
         tell = Session.tell
 
-        async def hinder(session: Session, *, may_expunge: bool, refresh: bool = True, with_uid: bool = False) -> None:
+        async def hinder(session: Session, *, may_expunge: bool, **how: bool) -> None:
             if session in hindered:
                 await go_on.wait()
-            await tell(session, may_expunge=may_expunge, refresh=refresh, with_uid=with_uid)
+            await tell(session, may_expunge=may_expunge, **how)
 
         monkeypatch.setattr(Session, "tell", hinder)
         writer = Client(context, Features())

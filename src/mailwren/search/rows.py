@@ -76,7 +76,7 @@ class Snapshot:
         sets = self._state.flag_set_ids()
         return sets if self.flags is self._state.flags and len(sets) <= _FLAG_SETS else None
 
-    def with_flag_sets(self, wanted: Collection[int]) -> list[int] | None:
+    def with_flag_sets(self, wanted: Collection[int]) -> Rows | None:
         """The rows of some flag sets, if there is a quicker way than looking at each."""
         if self.flags is not self._state.flags:
             return None
@@ -87,6 +87,8 @@ class Snapshot:
         """The view's positions of rows, ascending like them."""
         if not rows:
             return []
+        if isinstance(rows, list) and self._runs == [(0, self.count, 0)]:
+            return rows.copy()
         result: list[int] = []
         low = 0
         first = bisect_right(self._runs, rows[0], key=lambda run: run[0]) - 1

@@ -280,8 +280,11 @@ class MailboxState:
             self._flag_sets_counted = len(self._flag_sets)
         return self._flag_sets
 
-    def with_flag_sets(self, wanted: Collection[int]) -> list[int] | None:
-        """Positions of the messages with one of some flag sets, if there is a quicker way than looking at each."""
+    def with_flag_sets(self, wanted: Collection[int]) -> Sequence[int] | None:
+        """Positions of the messages with one of some flag sets, if there is a quicker way than looking at each.
+
+        They are not to be changed.
+        """
         return self._flag_index.places(self.flags, wanted)
 
     def _note_flag_set(self, flags: int) -> None:

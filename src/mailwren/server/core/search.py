@@ -76,6 +76,9 @@ _AT_ONCE: Final = 8192
 
 
 async def _parts(session: "Session", found: list[int]) -> AsyncIterator[list[int]]:
+    if len(found) <= _AT_ONCE:
+        yield found
+        return
     for start in range(0, len(found), _AT_ONCE):
         if start:
             await session.breathe()

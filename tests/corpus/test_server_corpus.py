@@ -59,7 +59,7 @@ def _leaves(body: Any, prefix: str = "") -> Iterator[str]:
 
 
 async def _check(client: Client, number: int, name: str, octets: bytes) -> None:
-    answer = await client.command(b"APPEND INBOX ~{%d+}\r\n%b" % (len(octets), octets))
+    answer = await client.command(b"APPEND INBOX {%d+}\r\n%b" % (len(octets), octets))  # a literal8 is encoded
     assert b"OK [APPENDUID" in answer, name
     output = await client.command(b"FETCH %d (RFC822.SIZE ENVELOPE BODYSTRUCTURE BODY BODY.PEEK[])" % number)
     (response,) = [each for each in split_responses(output)[0] if b" FETCH (" in each[:40]]

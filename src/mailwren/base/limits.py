@@ -356,6 +356,8 @@ INDEX_CACHED: Final = 128 * 1024 * 1024
 """Octets of vocabularies that a process keeps in memory: one of a large mailbox takes a few megabytes."""
 INDEX_ACCOUNTS: Final = 500
 """Accounts whose index is kept open, each with up to some dozen files."""
+INDEX_UNUSED_SECONDS: Final = 15 * 60.0
+"""Until an index that nobody asks is closed: it may hold files that are replaced or removed by now."""
 INDEX_ANSWERS: Final = 8
 """Answers of one account's index that are kept: for the next mailbox of one search, and the next page of a result."""
 INDEX_ANSWER: Final = 100_000

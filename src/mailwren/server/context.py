@@ -167,6 +167,8 @@ class ServerContext:
             now = self.clock()
             self.digests.look_again()
             self.lines.tick()
+            if self.indexes is not None:
+                self.indexes.tick(now)
             for number, session in enumerate(list(self.sessions)):
                 _beat(session, now)
                 if number % _HEARTBEATS_AT_ONCE == _HEARTBEATS_AT_ONCE - 1:

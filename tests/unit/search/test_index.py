@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.searched_mailbox import SearchedMailbox
+from tests.support.system import open_files
 from tests.unit.search.test_sqlite_search import QUERIES, appends, fill
 
 from mailwren.base import limits
@@ -494,5 +495,47 @@ def test_memory_for_vocabularies_is_bounded(tmp_path: Path) -> None:
             assert len(answers) == 2
             assert zones.count == 1
         await mail.store.release(account)
+
+    with_mail(tmp_path, work)
+
+
+def _open_segments(mail: Mail) -> list[str]:
+    return [name for name in open_files(os.getpid()) if name.startswith(str(mail.data)) and ".seg" in name]
+
+
+def test_an_index_that_nobody_asks_is_closed(tmp_path: Path) -> None:
+    """Its files go, from the disk too if they were removed meanwhile; whoever asks again finds the same."""
+
+    async def work(mail: Mail) -> None:
+        await mail.fill(5)
+        mail.build()
+        indexes = Indexes(lambda name: account_folder(mail.data, name))
+        engine = SearchEngine(indexes=indexes)
+        indexes.tick(1000.0)
+        found = await mail.find(BodyContains("rare"), engine=engine)
+        assert found
+        indexes.tick(1000.0 + limits.INDEX_UNUSED_SECONDS - 1)
+        assert _open_segments(mail)
+        indexes.tick(1000.0 + limits.INDEX_UNUSED_SECONDS)
+        assert not _open_segments(mail)
+        assert await mail.find(BodyContains("rare"), engine=engine) == found
+
+    with_mail(tmp_path, work)
+
+
+def test_of_many_indexes_few_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one asked longest ago goes, with what is kept of it in memory, which would hold its files open."""
+    monkeypatch.setattr(limits, "INDEX_ACCOUNTS", 1)
+
+    async def work(mail: Mail) -> None:
+        await mail.fill(5)
+        mail.build()
+        assert await mail.find(BodyContains("rare"))
+        assert _open_segments(mail)
+        other = await mail.store.account("b0b")
+        state = await other.open_mailbox((await other.mailbox("INBOX")).id)
+        await other.apply([Append(state.mailbox.id, b"\r\nrare\r\n")])
+        await mail.engine.search(other, state, BodyContains("rare"), state.uids, len(state.uids))
+        assert not _open_segments(mail)
 
     with_mail(tmp_path, work)

@@ -99,9 +99,12 @@ class AccountIndex:
         account: the account's folder.
         zones: where vocabularies are kept.
         damaged: called after something was found damaged and removed.
+
+    Attributes:
+        used: when it was asked last, by the clock of whoever keeps it.
     """
 
-    __slots__ = ("_account", "_answers", "_damaged", "_folder", "_lock", "_segments", "_state", "_zones")
+    __slots__ = ("_account", "_answers", "_damaged", "_folder", "_lock", "_segments", "_state", "_zones", "used")
 
     def __init__(self, account: Path, zones: ZoneCache, damaged: Callable[[], None]) -> None:
         self._account: Final = account
@@ -109,6 +112,7 @@ class AccountIndex:
         self._zones: Final = zones
         self._damaged: Final = damaged
         self._lock: Final = asyncio.Lock()
+        self.used = 0.0
         self._state = 0
         self._segments: tuple[Segment, ...] = ()
         self._answers: OrderedDict[_Key, Answer] = OrderedDict()
@@ -139,6 +143,12 @@ class AccountIndex:
         """The text of attached documents, if there is any. Raises StoreError, OSError."""
         segments = [segment for segment in await self._refreshed(account) if segment.has_texts]
         return AttachedTexts(segments, self._discard) if segments else None
+
+    def close(self) -> None:
+        """Let go of files and memory; a search that is under way keeps what it needs."""
+        self._zones.drop(set(self._segments))
+        self._segments, self._state = (), 0
+        self._answers.clear()
 
     def _keep(self, key: _Key, answer: Answer) -> None:
         self._answers[key] = answer
@@ -343,7 +353,7 @@ class Indexes:
         octets: of vocabularies that may be kept in memory.
     """
 
-    __slots__ = ("_accounts", "_folder", "_wanted", "_zones")
+    __slots__ = ("_accounts", "_folder", "_now", "_wanted", "_zones")
 
     def __init__(
         self,
@@ -355,6 +365,17 @@ class Indexes:
         self._wanted: Final = wanted
         self._zones: Final = ZoneCache(octets)
         self._accounts: Final[OrderedDict[str, AccountIndex]] = OrderedDict()
+        self._now = 0.0
+
+    def tick(self, now: float) -> None:
+        """Now and then, with the time in seconds: let go of indexes that nobody has asked for long.
+
+        Their files may have been merged into others meanwhile, or their accounts removed, and take room on the disk
+        as long as they are open.
+        """
+        self._now = now
+        while self._accounts and now - next(iter(self._accounts.values())).used >= limits.INDEX_UNUSED_SECONDS:
+            self._accounts.popitem(last=False)[1].close()
 
     async def ask(self, account: Account, tests: Iterable[TextTest], pace: Pace) -> dict[TextTest, Answer]:
         """What the account's index tells of some tests; without one, nothing. Never raises for the index's sake."""
@@ -378,6 +399,7 @@ class Indexes:
             damaged = partial(self._wanted, account.id)
             index = self._accounts[account.id] = AccountIndex(self._folder(account.id), self._zones, damaged)
             if len(self._accounts) > limits.INDEX_ACCOUNTS:
-                self._accounts.popitem(last=False)
+                self._accounts.popitem(last=False)[1].close()
         self._accounts.move_to_end(account.id)
+        index.used = self._now
         return index

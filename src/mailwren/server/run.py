@@ -136,8 +136,7 @@ class _Supervisor:
             case signal.SIGALRM if self._stopping:
                 self._signal_all(signal.SIGKILL)
             case signal.SIGALRM:
-                while self._missing:
-                    self._start(self._missing.pop())
+                self._start_missing()
             case signal.SIGHUP:
                 self._signal_all(number)
             case _:
@@ -158,6 +157,15 @@ class _Supervisor:
             self._missing.append(number)
             if not signal.getitimer(signal.ITIMER_REAL)[0]:
                 signal.setitimer(signal.ITIMER_REAL, _RESTART_SECONDS)
+
+    def _start_missing(self) -> None:
+        try:
+            while self._missing:
+                self._start(self._missing[-1])
+                self._missing.pop()
+        except OSError as error:  # no memory for one more process, say: the others go on
+            log.error("a worker cannot be started again yet", reason=str(error))
+            signal.setitimer(signal.ITIMER_REAL, _RESTART_SECONDS)
 
     def _start(self, number: int) -> None:
         self._common.clear(number)

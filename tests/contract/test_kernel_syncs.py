@@ -77,3 +77,20 @@ async def test_a_system_without_such_syncs(monkeypatch: pytest.MonkeyPatch) -> N
     assert [refused.available, refused.available] == [False, False]
     assert not refused.working
     refused.close()
+
+
+async def test_without_a_descriptor_it_is_not_available_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is left to be told through: commits go another way, and this one is tried again; nothing is raised."""
+    _available().close()
+    syncs = KernelSyncs()
+
+    def fail(_initial: int, _flags: int) -> int:
+        raise OSError(errno.EMFILE, "no descriptor is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "eventfd", fail)
+        now = syncs.available
+    assert (now, syncs.available) == (False, True)
+    with (tmp_path / "file").open("wb") as file:
+        assert await _sync(syncs, file.fileno()) == 0
+    syncs.close()

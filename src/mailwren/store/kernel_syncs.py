@@ -88,7 +88,13 @@ class KernelSyncs:
         if _call(self._numbers[0], ctypes.c_long(limits.KERNEL_SYNCS), ctypes.byref(self._context)) != 0:
             log.info("the system syncs no files by itself", reason=os.strerror(ctypes.get_errno()))
             return False
-        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        except OSError as error:  # such as no descriptor left: there may be one the next time
+            log.warning("the system cannot tell of syncs now", reason=str(error))
+            _call(self._numbers[1], self._context)
+            self._context = None
+            return False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._event, self._look)
         return True

@@ -63,3 +63,24 @@ def test_work_goes_on_side_by_side_and_after_failures(two: CommitThreads) -> Non
         two.run(meet)
     eventually(lambda: _rests(two), "all four met")
     assert not both.broken
+
+
+def test_work_is_done_where_no_thread_can_be_started(two: CommitThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no room for one: the first one is done at once, later ones by the threads that there are."""
+
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    done: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        two.run(lambda: done.append(1))
+        assert done == [1]
+        assert _rests(two)
+    goes_on = _wait_in(two, 1)
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    two.run(lambda: done.append(2))
+    assert done == [1]
+    goes_on.release()
+    eventually(lambda: _rests(two), "all is finished")
+    assert done == [1, 2]

@@ -84,8 +84,15 @@ class CommitThreads:
         if len(self._unfinished) > len(self._threads) and len(self._threads) < self._number:
             # A daemon, so that a store that nobody closes does not keep the process from ending.
             thread = threading.Thread(target=self._serve, name=f"commit-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:
+                log.warning("no thread can be started for commits now", reason=str(error))
+                if not self._threads:
+                    self._queue.get()  # this very work
+                    self._do(work)
+            else:
+                self._threads.append(thread)
 
     @property
     def working(self) -> bool:
@@ -102,8 +109,11 @@ class CommitThreads:
 
     def _serve(self) -> None:
         while (work := self._queue.get()) is not None:
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - the next one's work must go on
-                log.error("a commit ended in a way that was not foreseen", reason=repr(error))
-            self._unfinished.pop()
+            self._do(work)
+
+    def _do(self, work: Work) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the next one's work must go on
+            log.error("a commit ended in a way that was not foreseen", reason=repr(error))
+        self._unfinished.pop()

@@ -250,7 +250,7 @@ async def _store_and_fetch(octets: bytes) -> bytes:
     async with server_context() as context:
         client = Client(context, Features())
         await client.login()
-        answer = await client.command(b"APPEND INBOX ~{%d+}\r\n%b" % (len(octets), octets))
+        answer = await client.command(b"APPEND INBOX {%d+}\r\n%b" % (len(octets), octets))
         assert b"OK [APPENDUID" in answer, answer
         await client.command(b"SELECT INBOX")
         output = await client.command(b"FETCH 1 (%b)" % ITEMS)

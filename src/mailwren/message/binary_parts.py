@@ -13,6 +13,7 @@ from mailwren.message.api import Part
 from mailwren.message.structure import Octets, parse_structure
 
 _ENCODINGS: Final = re.compile(rb"(?im)^Content-Transfer-Encoding[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n")
+_BLANK_LINE: Final = re.compile(rb"(?:\A|\n)\r?\n\Z")
 _FIELD: Final = b"Content-Transfer-Encoding: base64\r\n"
 _PLAIN: Final = frozenset({"7bit", "8bit", "binary"})
 _LINE: Final = 57
@@ -35,6 +36,8 @@ def encode_binary(octets: Octets) -> Iterator[bytes]:
     for part in _binary_leaves(octets, parse_structure(octets).root):
         yield from _copied(octets, position, part.header_start)
         header = octets[part.header_start : part.body_start]
+        if not _BLANK_LINE.search(header):
+            raise NotEncodable  # what is put in front of it would not be a header
         yield _FIELD + _without_nul(_ENCODINGS.sub(b"", header))
         yield from _encoded(octets, part)
         position = part.body_end

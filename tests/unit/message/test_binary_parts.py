@@ -1,7 +1,13 @@
 """Parts with NUL in base64."""
 
-import pytest
+from collections.abc import Iterator
+from itertools import chain
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailwren.message.api import Part
 from mailwren.message.binary_parts import NotEncodable, encode_binary
 from mailwren.message.sections import find_part
 from mailwren.message.structure import parse_structure
@@ -64,6 +70,47 @@ def test_where_nothing_can_be_encoded(octets: bytes) -> None:
     """NUL in a header, between parts, or where an encoding is not allowed (RFC 2046 §5.2.1)."""
     with pytest.raises(NotEncodable):
         encoded(octets)
+
+
+_LINES = st.sampled_from(
+    [
+        b"Content-Type: multipart/mixed; boundary=b",
+        b"Content-Type: message/rfc822",
+        b"Content-Type: image/png",
+        b"Content-Transfer-Encoding: binary",
+        b"Content-Transfer-Encoding:",
+        b" binary",
+        b"--b",
+        b"--b--",
+        b"",
+        b"text",
+        b"\0",
+        b"a\0\r",
+        b"\r",
+    ]
+)
+
+
+@given(st.lists(st.tuples(_LINES, st.sampled_from([b"\r\n", b"\n"])), max_size=30))
+def test_nothing_is_lost(lines: list[tuple[bytes, bytes]]) -> None:
+    """The parts and what they hold are the same, whatever was sent."""
+    octets = b"".join(map(b"".join, lines))
+    try:
+        result = encoded(octets)
+    except NotEncodable:
+        return
+    assert b"\0" not in result
+    assert _contents(result) == _contents(octets)
+
+
+def _contents(octets: bytes) -> list[bytes]:
+    """What the leaf parts hold."""
+
+    def leaves(part: Part) -> Iterator[Part]:
+        yield from chain.from_iterable(map(leaves, part.children)) if part.children else (part,)
+
+    found = leaves(parse_structure(octets).root)
+    return [decode_transfer(octets[each.body_start : each.body_end], each.encoding) for each in found]
 
 
 def test_large_ones() -> None:

@@ -15,6 +15,8 @@ from mailwren.store.errors import LimitReached
 from mailwren.store.sqlite.rows import fetch, fetch_one
 from mailwren.store.values import NOBODY, FlagSet, Mailbox
 
+_SHORT: Final = 2000
+"""Characters of an access control list of some dozens of users."""
 UID_MAX: Final = 2**32 - 1
 """UIDs and UIDVALIDITY are 32-bit (RFC 9051 §2.3.1.1)."""
 
@@ -47,14 +49,24 @@ def mailbox_of(row: Any) -> Mailbox:  # Any: a row of SQLite's, whose columns ha
     return Mailbox(*values)
 
 
-@lru_cache(maxsize=1024)
 def acl_of(text: str) -> Mapping[str, str]:
-    """An access control list from its column; one that cannot be read lets nobody in."""
+    """An access control list from its column; one that cannot be read lets nobody in.
+
+    The last ones are remembered, of the long ones, which can have a quarter of a million octets, a few.
+    """
+    return _short_acl(text) if len(text) <= _SHORT else _long_acl(text)
+
+
+def _read_acl(text: str) -> Mapping[str, str]:
     try:
         entries = json.loads(text)
     except ValueError:
         return NOBODY
     return MappingProxyType(entries) if entries and isinstance(entries, dict) else NOBODY
+
+
+_short_acl: Final = lru_cache(maxsize=1024)(_read_acl)
+_long_acl: Final = lru_cache(maxsize=16)(_read_acl)
 
 
 @lru_cache(maxsize=1024)

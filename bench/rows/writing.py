@@ -45,14 +45,20 @@ def _quarter(work: Work) -> int:
     return max(work.count // 4, 1)
 
 
+def _new_name(name: bytes) -> bytes:
+    """One that was not there before: Cyrus keeps what is deleted, by its name and the second."""
+    return b"%b%d" % (name, time.monotonic_ns())
+
+
 def _copy(work: Work) -> float:
     """A quarter of the messages into an empty mailbox."""
     quarter = _quarter(work)
-    work.big.run(b"CREATE Copied")
+    name = _new_name(b"Copied")
+    work.big.run(b"CREATE %b" % name)
     start = time.perf_counter()
-    work.big.run(b"COPY 1:%d Copied" % quarter)
+    work.big.run(b"COPY 1:%d %b" % (quarter, name))
     elapsed = time.perf_counter() - start
-    work.big.run(b"DELETE Copied")
+    work.big.run(b"DELETE %b" % name)
     return quarter / elapsed
 
 
@@ -60,22 +66,23 @@ def _move(work: Work) -> float:
     """A quarter of the messages moved out of their mailbox; then marked as deleted and expunged: twice gone."""
     quarter = _quarter(work)
     connection = Imap(work.server.imap_port)
-    connection.run(b"CREATE Here")
-    connection.run(b"CREATE There")
+    here, there = _new_name(b"Here"), _new_name(b"There")
+    connection.run(b"CREATE " + here)
+    connection.run(b"CREATE " + there)
     connection.run(b"SELECT Big")
-    connection.run(b"COPY 1:%d Here" % quarter)
-    connection.run(b"SELECT Here")
+    connection.run(b"COPY 1:%d %b" % (quarter, here))
+    connection.run(b"SELECT " + here)
     start = time.perf_counter()
-    connection.run(b"MOVE 1:* There")
+    connection.run(b"MOVE 1:* " + there)
     elapsed = time.perf_counter() - start
-    connection.run(b"SELECT There")
+    connection.run(b"SELECT " + there)
     start = time.perf_counter()
     connection.run(b"STORE 1:* +FLAGS.SILENT (\\Deleted)")
     connection.run(b"EXPUNGE")
     elapsed += time.perf_counter() - start
     connection.run(b"CLOSE")
-    connection.run(b"DELETE Here")
-    connection.run(b"DELETE There")
+    connection.run(b"DELETE " + here)
+    connection.run(b"DELETE " + there)
     connection.close()
     return quarter / elapsed
 

@@ -7,6 +7,8 @@ in the file system from the moment it is opened, so a crash leaves nothing behin
 import mmap
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -59,3 +61,14 @@ def _write_all(file: IO[bytes], data: bytes | bytearray | memoryview) -> None:
 
 MessageSource: TypeAlias = bytes | Spool
 """A whole message: in memory, or spooled."""
+
+
+@contextmanager
+def viewed(source: MessageSource) -> Iterator[bytes | mmap.mmap]:
+    """A message's octets for reading; where they are a file mapped into memory, only as long as the context lasts."""
+    octets = source if isinstance(source, bytes) else source.view()
+    try:
+        yield octets
+    finally:
+        if isinstance(octets, mmap.mmap):
+            octets.close()

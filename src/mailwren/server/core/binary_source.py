@@ -5,14 +5,13 @@ was delivered is: to lose a message is worse than an octet that the syntax does 
 """
 
 import asyncio
-import mmap
 from typing import TYPE_CHECKING, Final
 
 from mailwren.imap.core.arguments import AppendMessage, CatenateText
 from mailwren.imap.errors import Refused
 from mailwren.message.binary_parts import NotEncodable, encode_binary
 from mailwren.store.errors import StoreUnavailable
-from mailwren.store.octets import MessageSource, Spool
+from mailwren.store.octets import MessageSource, Spool, viewed
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -39,11 +38,8 @@ async def without_nul(
     """
     if not _is_binary(message):
         return source
-    if isinstance(source, bytes):
-        found = b"\0" in source
-    else:
-        found = _has_nul(source) if source.size <= _AT_ONCE else await asyncio.to_thread(_has_nul, source)
-    if not found:
+    at_once = isinstance(source, bytes) or source.size <= _AT_ONCE
+    if not (_has_nul(source) if at_once else await asyncio.to_thread(_has_nul, source)):
         return source
     spool = Spool(session.context.config.data)
     spools.append(spool)
@@ -62,22 +58,14 @@ def _is_binary(message: AppendMessage) -> bool:
     return message.binary or message.utf8
 
 
-def _has_nul(spool: Spool) -> bool:
-    octets = spool.view()
-    try:
+def _has_nul(source: MessageSource) -> bool:
+    with viewed(source) as octets:
         return octets.find(b"\0") >= 0
-    finally:
-        if isinstance(octets, mmap.mmap):
-            octets.close()
 
 
 def _encode(source: MessageSource, spool: Spool, limit: int) -> None:
-    octets = source.view() if isinstance(source, Spool) else source
-    try:
+    with viewed(source) as octets:
         for piece in encode_binary(octets):
             spool.write(piece)
             if spool.size > limit:
                 raise Refused(f"In base64 the message would be larger than {limit} octets", b"TOOBIG")
-    finally:
-        if isinstance(octets, mmap.mmap):
-            octets.close()

@@ -1,7 +1,6 @@
 """FETCH's item ANNOTATION (RFC 5257 §4.3): what messages are annotated with, read for many of them at once."""
 
 import asyncio
-import mmap
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from mailwren.message.api import Part
 from mailwren.message.sections import find_part
 from mailwren.message.structure import parse_structure
 from mailwren.server.view import Span, batches
-from mailwren.store.octets import MessageSource, Spool
+from mailwren.store.octets import MessageSource, viewed
 
 if TYPE_CHECKING:
     from mailwren.imap.core.arguments import FetchItem
@@ -114,12 +113,8 @@ async def check_new_parts(source: MessageSource, entries: Sequence[str]) -> None
 
 
 def _structure(source: MessageSource) -> Part:
-    octets = source.view() if isinstance(source, Spool) else source
-    try:
+    with viewed(source) as octets:
         return parse_structure(octets).root
-    finally:
-        if isinstance(octets, mmap.mmap):
-            octets.close()
 
 
 def _require(root: Part, parts: Iterable[tuple[int, ...]]) -> None:

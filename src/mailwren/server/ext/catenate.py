@@ -12,7 +12,7 @@ from mailwren.imap.errors import Refused
 from mailwren.imap.ext.url import BadUrl, bad_url_code
 from mailwren.server.ext.message_urls import find_message, read_url
 from mailwren.store.errors import StoreUnavailable
-from mailwren.store.octets import Spool
+from mailwren.store.octets import Spool, viewed
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -64,16 +64,12 @@ async def _add(session: "Session", part: CatenatePart, spool: Spool, room: int) 
     if isinstance(part, CatenateUrl):
         await _add_url(session, part.url, spool, room)
         return
-    octets = part.literal.view() if isinstance(part.literal, Spool) else part.literal
-    assert isinstance(octets, bytes | mmap.mmap)
-    try:
+    assert isinstance(part.literal, bytes | Spool)
+    with viewed(part.literal) as octets:
         _check_room(spool, len(octets), room)
         for piece in _pieces(octets):
             spool.write(piece)
             await session.breathe()
-    finally:
-        if isinstance(octets, mmap.mmap):
-            octets.close()
 
 
 async def _add_url(session: "Session", url: str, spool: Spool, room: int) -> None:

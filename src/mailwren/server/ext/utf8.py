@@ -4,7 +4,6 @@ Mailbox names and quoted strings are the wire layer's; ``Session.utf8`` says whe
 ready for FETCH is ASCII, so that it suits every client: 8-bit texts of a header became encoded words on arrival.
 """
 
-import mmap
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +11,7 @@ from mailwren.base import limits
 from mailwren.imap import wire
 from mailwren.imap.errors import BadCommand, Refused
 from mailwren.message.encoded_words import decode_words
-from mailwren.store.octets import MessageSource, Spool
+from mailwren.store.octets import MessageSource, viewed
 
 if TYPE_CHECKING:
     from mailwren.server.session import Session
@@ -67,13 +66,9 @@ def check_header(session: "Session", source: MessageSource) -> None:
     """
     if session.context.config.eight_bit_headers or session.utf8:
         return
-    octets = source.view() if isinstance(source, Spool) else source
-    try:
+    with viewed(source) as octets:
         end = _HEADER_END.search(octets, 0, limits.HEADER_PARSED)
         header = octets[: min(len(octets), limits.HEADER_PARSED) if end is None else end.end()]
-    finally:
-        if isinstance(octets, mmap.mmap):
-            octets.close()
     if not header.isascii():
         raise Refused("The message's header is not ASCII: ENABLE UTF8=ACCEPT comes first", b"CANNOT")
 

@@ -35,6 +35,15 @@ async def _prepare(mail: Mail, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(limits, "WAL_PAGES_AHEAD", 400)
 
 
+async def _change_until_folding(mail: Mail, folding: Folding) -> int:
+    """Change flags until the log is being folded; how many."""
+    number = 0
+    while not folding.running:
+        number += 1
+        await _change(mail, number)
+    return number
+
+
 async def test_flags_are_changed_at_once_while_the_log_is_folded(
     file_mail: Mail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,10 +80,7 @@ async def test_most_is_folded_beside_changes(file_mail: Mail, monkeypatch: pytes
     writer = file_mail.account._writer
     folding = writer._folding
     assert folding is not None
-    number = 0
-    while not folding.running:
-        number += 1
-        await _change(file_mail, number)
+    await _change_until_folding(file_mail, folding)
     folding._ended = lambda: None  # type: ignore[misc] # else the writer's own folding would follow
     await folding.end()
     alone = tmp_path / "alone.sqlite3"
@@ -95,10 +101,7 @@ async def test_a_disk_that_fails_is_distrusted(file_mail: Mail, monkeypatch: pyt
     writer = file_mail.account._writer
     folding = writer._folding
     assert folding is not None
-    number = 0
-    while not folding.running:
-        number += 1
-        await _change(file_mail, number)
+    number = await _change_until_folding(file_mail, folding)
     await folding.end()
     await writer._idle.wait()
     assert _is_distrusted(writer)
